@@ -1,0 +1,1 @@
+"""Speed as a ratio to a stated plain implementation, both sides in one run."""

@@ -1,0 +1,60 @@
+"""The image processes in their plainest form, straight from their definitions: what the fast ones are tested against
+and measured beside."""
+
+import numpy as np
+
+from generators.dead_leaves import CIRCLE, MAX_LEAVES, DeadLeaves, colours, corners, draw_leaves, place
+from generators.process import stream_key
+from utils.seeding import generator
+
+
+def inside_leaf(kind: int, u: np.ndarray, resolution: int) -> np.ndarray:
+    """Which pixels of the frame one leaf covers: bool [resolution, resolution]. Its arguments as in `draw_leaves`."""
+    centre_x, centre_y, radius = place(u, resolution)
+    rows, columns = np.mgrid[:resolution, :resolution]
+    x, y = columns - centre_x, rows - centre_y
+    if kind == CIRCLE:
+        return x**2 + y**2 <= radius**2
+    points = corners(kind, u, radius)
+    inside = np.ones((resolution, resolution), bool)
+    for (ax, ay), (bx, by) in zip(points, (*points[1:], points[0]), strict=True):
+        inside &= (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0  # on the inner side of the edge from a to b
+    return inside
+
+
+def paint_over(kinds: np.ndarray, u: np.ndarray, resolution: int) -> np.ndarray:
+    """Lay every leaf on top of those before it: int32 labels [resolution, resolution], -1 where bare."""
+    labels = np.full((resolution, resolution), -1, np.int32)
+    for n in range(len(u)):
+        labels[inside_leaf(kinds[n], u[n], resolution)] = n
+    return labels
+
+
+def dead_leaves_original(process: DeadLeaves, index: int) -> np.ndarray:
+    """Image `index` in the original order, leaf by leaf: uint8 [H, W, 3]."""
+    kinds, u = draw_leaves(generator(stream_key(process), index), MAX_LEAVES, process.shape)
+    image = np.zeros((process.resolution, process.resolution, 3), np.uint8)
+    bare = np.ones((process.resolution, process.resolution), bool)
+    for n in range(MAX_LEAVES):
+        inside = inside_leaf(kinds[n], u[n], process.resolution)
+        image[inside] = colours(u[n : n + 1])
+        bare &= ~inside
+        if not bare.any():
+            break
+    return image
+
+
+def spectrum_passes(noise: np.ndarray, a: float, b: float, passes: int = 10) -> np.ndarray:
+    """Impose the spectrum of `generators.spectrum` on each channel, as often as the original did: [3, N, N] float64."""
+    size = noise.shape[-1]
+    frequency = np.abs(np.fft.fftfreq(size))
+    magnitude = np.divide(1.0, frequency[None, :] ** a + frequency[:, None] ** b, out=np.zeros((size, size)),
+                          where=(frequency[None, :] + frequency[:, None]) > 0)
+    channels = noise.astype(np.float64)
+    for _ in range(passes):
+        for c in range(3):
+            mean, deviation = channels[c].mean(), channels[c].std()
+            phase = np.angle(np.fft.fft2(channels[c] - mean))
+            shaped = np.fft.ifft2(magnitude * np.exp(1j * phase)).real
+            channels[c] = (shaped - shaped.mean()) / shaped.std() * deviation + mean
+    return channels

@@ -1,0 +1,83 @@
+"""Reading image folders: which images there are, and each as RGB whatever the file holds."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from utils.cli import UserError
+from utils.files import read_json
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+RECORD = "dataset.json"
+
+
+def list_images(root: Path | str) -> list[Path]:
+    """Every image under `root`/train if that exists, else under `root`, by folder and then by name.
+
+    Links to folders are followed. Raises UserError for a missing folder, one without images, and one whose record
+    asks for more images than are there.
+    """
+    root = Path(root)
+    folder = root / "train" if (root / "train").is_dir() else root
+    if not folder.is_dir():
+        raise UserError(f"{root} is not a folder; pass a folder of images, or make one: python -m generators --help")
+    paths = [Path(parent, name) for parent, _, names in sorted(os.walk(folder, followlinks=True))
+             for name in sorted(names) if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
+    record = root / RECORD
+    if record.exists():
+        expected = read_json(record).get("count")
+        if expected is not None and len(paths) != expected:
+            raise UserError(f"{root} holds {len(paths)} of the {expected} images its {RECORD} names: it is still being "
+                            "generated, or was interrupted; run the command that makes it again to finish it")
+    if not paths:
+        raise UserError(f"no images in {folder} (looked for {', '.join(EXTENSIONS)}, also in subfolders)")
+    return paths
+
+
+def labelled_images(root: Path | str, split: str) -> tuple[list[Path], np.ndarray, list[str]]:
+    """Images of `root`/`split`/<class>/, in the order of torchvision's ImageFolder.
+
+    Returns (paths, labels int64 [N], class names sorted). Raises UserError for a missing folder, no classes, or a class
+    without images.
+    """
+    folder = Path(root) / split
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there: labelled images are expected as {root}/train/<class>/ and "
+                        f"{root}/val/<class>/")
+    classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes:
+        raise UserError(f"{folder} has no class folders: images are expected as {folder}/<class>/<name>.jpg")
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        found = list_images(folder / name)
+        paths += found
+        labels += [label] * len(found)
+    return paths, np.array(labels, dtype=np.int64), classes
+
+
+def read_rgb(path: Path | str) -> Image.Image:
+    """The image in `path`, decoded, as 8-bit RGB.
+
+    Grey, palette and CMYK images are converted, 16-bit grey is scaled to 8 bits, an alpha channel is dropped. Raises
+    UserError naming the file if it is empty, cut short, not an image, or of a kind with no defined range (float).
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is not an image (or is empty); remove or replace it") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read as an image ({error}); remove or replace it") from None
+    if image.mode.startswith("I;16") or image.mode == "I":  # PIL would clip, not scale; "I" is how it opens 16-bit PNG
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise UserError(f"{path} has integer pixels outside 0..65535; convert it to 8 bits first")
+        image = Image.fromarray((values // 257).astype(np.uint8))
+    elif image.mode == "F":
+        raise UserError(f"{path} has floating-point pixels, whose range is not defined; convert it to 8 bits first")
+    elif image.mode == "P":  # a palette with an alpha channel converts to RGB only by way of RGBA
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,0 +1,124 @@
+"""The packed array: an image folder as one uint8 memory map, which is what training reads.
+
+    python -m datasets.packed data/small/dead_leaves-mixed
+    python -m datasets.packed photos --resize 96
+
+Decoding happens once. `packed.npy` lies beside the images with a record of the files it was made from; when the folder
+changes it is made again. Training does this by itself; run it beforehand to have it ready.
+"""
+
+import hashlib
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from datasets.folder import list_images, read_rgb
+from utils.cli import UserError, parser, positive_int, run
+from utils.devices import usable_cpus
+from utils.files import human_bytes, locked, read_json, write_json
+from utils.progress import Progress
+
+CHUNK = 1024  # images decoded between two updates of the progress line
+
+
+def fingerprint(root: Path, paths: list[Path]) -> str:
+    """SHA-256 over name, size and modification time of every image: a changed folder has another one."""
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
+    """Shorter side to `size` (antialiased bilinear), then the central square: torchvision's Resize and CenterCrop."""
+    width, height = (size * side // min(image.size) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))
+
+
+def packed_images(root: Path | str, resize: int | None = None, cache: Path | str | None = None) -> np.ndarray:
+    """All images of a folder as a read-only memory map uint8 [N, H, W, 3], in `list_images` order.
+
+    With `resize` every image becomes a square of that many pixels; without it all must have one size. The array is kept
+    in `cache` (default: the folder itself). Raises UserError for what `list_images` and `read_rgb` refuse, for mixed
+    sizes, and when the disk has no room.
+    """
+    root = Path(root)
+    paths = list_images(root)
+    folder = Path(cache) if cache else root
+    if cache:
+        folder.mkdir(parents=True, exist_ok=True)
+    name = "packed" if resize is None else f"packed-{resize}"
+    array, record = folder / f"{name}.npy", folder / f"{name}.json"
+    made_from = {"count": len(paths), "resize": resize, "sha256_of_names_sizes_times": fingerprint(root, paths)}
+
+    def valid() -> bool:
+        return array.exists() and record.exists() and read_json(record) == made_from
+
+    if not valid():
+        if not os.access(folder, os.W_OK):
+            raise UserError(f"{folder} is not writable, so the packed array cannot be kept there; pass --cache DIR")
+        with locked(folder / f".{name}.lock", wait=True):
+            if not valid():  # another process may have made it while we waited
+                record.unlink(missing_ok=True)
+                _pack(paths, array, resize)
+                write_json(record, made_from)
+    return np.load(array, mmap_mode="r")
+
+
+def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
+    def decode(path: Path) -> np.ndarray:
+        image = read_rgb(path)
+        return np.asarray(image if resize is None else resize_and_crop(image, resize))
+
+    first = decode(paths[0])
+    size = len(paths) * first.size
+    partial = target.with_name(f".{target.name}.tmp")
+    partial.unlink(missing_ok=True)  # of a run that was killed: its space is free
+    free = shutil.disk_usage(target.parent).free
+    if size + 4096 > free:
+        raise UserError(f"{target} needs {human_bytes(size)}, but only {human_bytes(free)} are free there; free some "
+                        "space, pass --cache DIR on another disk, or --resize to a smaller size")
+    try:
+        images = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(paths), *first.shape))
+        if hasattr(os, "posix_fallocate"):  # take the space now: a full disk under a memory map would kill the process
+            with open(partial, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+        queue = iter(enumerate(paths))
+        progress = Progress(len(paths), f"packing {target.parent}", "images")
+        with ThreadPoolExecutor(usable_cpus()) as pool, progress:
+            while chunk := list(islice(queue, CHUNK)):
+                for (i, path), image in zip(chunk, pool.map(decode, [path for _, path in chunk]), strict=True):
+                    if image.shape != first.shape:
+                        raise UserError(
+                            f"images of different sizes: {paths[0].name} is {first.shape[1]}×{first.shape[0]}, {path} "
+                            f"is {image.shape[1]}×{image.shape[0]}; pass --resize 96 to bring all to one size")
+                    images[i] = image
+                progress.update(len(chunk))
+        images.flush()
+        os.replace(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def main() -> None:
+    p = parser("python -m datasets.packed", __doc__)
+    p.add_argument("folder", help="image folder")
+    p.add_argument("--resize", type=positive_int, help="bring every image to a square of this many pixels")
+    p.add_argument("--cache", help="where to keep the array, if not in the folder itself")
+    args = p.parse_args()
+    images = packed_images(args.folder, args.resize, args.cache)
+    print(f"{len(images)} images of {images.shape[2]}×{images.shape[1]} pixels, {human_bytes(images.nbytes)}, packed "
+          f"in {args.cache or args.folder}")
+
+
+if __name__ == "__main__":
+    run(main)

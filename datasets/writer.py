@@ -1,0 +1,227 @@
+"""Writing image folders: many processes, any interruption, the same files.
+
+    <root>/train/<i - i % 1000, 8 digits>/<i, 8 digits>.jpg
+    <root>/dataset.json      name, process, parameters, seed, count, resolution, format, and the software that wrote it
+
+An image is there whole or not at all, and image i depends on the record and i alone. So a stopped generation goes on
+with the images that are missing, a finished one has nothing to do, and a larger count adds images to those there.
+"""
+
+import contextlib
+import dataclasses
+import io
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from datasets.folder import RECORD
+from utils.cli import UserError
+from utils.files import human_bytes, locked, read_json, write_bytes, write_json
+from utils.progress import Progress
+from utils.run_folder import environment
+
+FORMATS = ("jpg", "png")
+FOLDER = 1000  # images in one folder; shards are made of whole folders
+CHUNK = 50  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
+
+
+class ImageProcess(Protocol):
+    """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled."""
+
+    resolution: int
+    seed: int
+
+    def render(self, indices: Sequence[int]) -> Any:
+        """uint8 [N, H, W, 3], a NumPy array or a torch tensor."""
+
+
+def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *, name: str, image_format: str = "jpg",
+                       workers: int = 1, rank: int = 0, world_size: int = 1) -> int:
+    """Make `root` hold images 0 .. samples - 1 of `process`, or this rank's share; returns how many were written now.
+
+    name: what the record calls the dataset. image_format: 'jpg' (quality 95) or 'png'. workers: processes that render
+    and write; 1 works in this one. rank, world_size: one of several writers of the same folder, which must agree on
+    everything else; folder number n of 1000 images belongs to rank n % world_size.
+
+    Raises UserError if `root` holds something else, a dataset with another record or more images, or is being written
+    by someone else, if the disk is too small, or if a worker was killed; what was in `root` stays as it was.
+    """
+    root = Path(root)
+    if samples < 1 or workers < 1 or image_format not in FORMATS or not 0 <= rank < world_size:
+        raise UserError(f"cannot write {samples} images as {image_format} with {workers} workers, rank {rank} of "
+                        f"{world_size}: one image, one worker or more, as {' or '.join(FORMATS)}, rank < world size")
+    record = describe(process, name, samples, image_format)
+    check_record(root, record)
+    todo = missing(root, samples, image_format, rank, world_size)
+    if not todo:
+        return 0
+    # The first images are made before anything is written: they show what the process and the disk can do.
+    check_space(root, encode(process, todo[:4], image_format), len(todo))
+
+    root.mkdir(parents=True, exist_ok=True)
+    with hold_shard(root, rank, world_size):
+        check_record(root, record)  # again: another writer may just have left
+        if not (root / RECORD).exists() or read_json(root / RECORD)["count"] < samples:
+            write_json(root / RECORD, {**record, "software": environment()})
+        remove_leftovers(root, samples, rank, world_size)
+        todo = missing(root, samples, image_format, rank, world_size)
+        total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
+        with Progress(total, name, "images", done=total - len(todo)) as progress:
+            chunks = [list(group) for _, group in groupby(todo, lambda index: index // CHUNK)]
+            # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
+            for count in write_chunks(process, root, chunks[:1], image_format, workers=1):
+                progress.update(count)
+            for count in write_chunks(process, root, chunks[1:], image_format, workers):
+                progress.update(count)
+    return len(todo)
+
+
+def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
+    """The record of a dataset, as dataset.json holds it (without the software)."""
+    parameters = dataclasses.asdict(process)  # type: ignore[call-overload]
+    resolution, seed = parameters.pop("resolution"), parameters.pop("seed")
+    return {"name": name, "process": f"{type(process).__module__}.{type(process).__qualname__}",
+            "parameters": parameters, "seed": seed, "count": samples, "resolution": resolution, "format": image_format}
+
+
+def check_record(root: Path, record: dict[str, Any]) -> None:
+    """Raises UserError if `root` is not a folder that `record` describes or could begin or extend."""
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is a file; choose another --output")
+    if not (root / RECORD).exists():
+        if root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):
+            raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
+        return
+    before = read_json(root / RECORD)
+    changed = [key for key in record if key != "count" and before.get(key) != record[key]]
+    if changed:
+        said = "; ".join(f"{key} is {before.get(key)!r} there, {record[key]!r} here" for key in changed)
+        raise UserError(f"{root} holds another dataset ({said}); choose another --output")
+    if before["count"] > record["count"]:
+        raise UserError(f"{root} is a dataset of {before['count']} images, more than the {record['count']} asked for; "
+                        f"choose another --output, or --samples {before['count']}")
+
+
+def folders(samples: int, rank: int, world_size: int) -> range:
+    """First image of each folder of this shard."""
+    return range(rank * FOLDER, samples, world_size * FOLDER)
+
+
+def image_path(root: Path, index: int, image_format: str) -> Path:
+    return root / "train" / f"{index - index % FOLDER:08d}" / f"{index:08d}.{image_format}"
+
+
+def missing(root: Path, samples: int, image_format: str, rank: int, world_size: int) -> list[int]:
+    """Images of this shard that are not there yet, in order."""
+    absent = []
+    for start in folders(samples, rank, world_size):
+        folder = image_path(root, start, image_format).parent
+        there = set(os.listdir(folder)) if folder.is_dir() else set()
+        absent += [i for i in range(start, min(start + FOLDER, samples))
+                   if image_path(root, i, image_format).name not in there]
+    return absent
+
+
+def remove_leftovers(root: Path, samples: int, rank: int, world_size: int) -> None:
+    """Delete the half-written files of a killed writer of this shard; its lock must be held."""
+    for start in folders(samples, rank, world_size):
+        for path in image_path(root, start, "jpg").parent.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def hold_shard(root: Path, rank: int, world_size: int) -> Iterator[None]:
+    """Hold the lock of this shard. Raises UserError while another writer has a shard that overlaps it."""
+    message = f"{root} is being written by another process; wait for it, or choose another --output"
+    with locked(root / f".lock-{rank}-of-{world_size}", message):
+        # Shards of one world size are disjoint, those of two may overlap, so no writer of another may be at work. All
+        # first take their own lock and then look, so of two that start together at least one sees the other.
+        for other in root.glob(".lock-*-of-*"):
+            if not other.name.endswith(f"-of-{world_size}"):
+                with locked(other, f"{message} (it counts another WORLD_SIZE)"):
+                    pass
+        yield
+
+
+def check_space(root: Path, samples: list[bytes], count: int) -> None:
+    """Raises UserError if `count` images like `samples` do not fit on the disk of `root`."""
+    block = 4096  # files take whole blocks
+    need = count * sum(-(-len(data) // block) * block for data in samples) / len(samples)
+    existing = next(path for path in (root, *root.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if need > free:
+        raise UserError(f"{root} needs about {human_bytes(need)} for {count} images, but {human_bytes(free)} are free; "
+                        "make room, choose another --output, or fewer --samples")
+
+
+def encode(process: ImageProcess, indices: Sequence[int], image_format: str) -> list[bytes]:
+    """The image files of `indices`."""
+    images = process.render(indices)
+    images = images if isinstance(images, np.ndarray) else images.cpu().numpy()
+    files = []
+    for image in images:
+        file = io.BytesIO()
+        if image_format == "jpg":
+            Image.fromarray(image).save(file, "JPEG", quality=95)
+        else:
+            Image.fromarray(image).save(file, "PNG")
+        files.append(file.getvalue())
+    return files
+
+
+def write_chunk(process: ImageProcess, root: Path, indices: Sequence[int], image_format: str) -> int:
+    """Render and write images `indices`, all of one folder; returns how many."""
+    image_path(root, indices[0], image_format).parent.mkdir(parents=True, exist_ok=True)
+    for index, data in zip(indices, encode(process, indices, image_format), strict=True):
+        write_bytes(image_path(root, index, image_format), data, durable=False)
+    return len(indices)
+
+
+def write_chunks(process: ImageProcess, root: Path, chunks: list[list[int]], image_format: str,
+                 workers: int) -> Iterator[int]:
+    """Write all chunks with `workers` processes; yields the number of images of each as it is done."""
+    if workers == 1 or not chunks:
+        for chunk in chunks:
+            yield write_chunk(process, root, chunk, image_format)
+        return
+    # Spawned and not forked: threads (of BLAS, numba, torch) do not survive a fork.
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), multiprocessing.get_context("spawn"), start_worker)
+    try:
+        queue = iter(chunks)
+        running: set[Future[int]] = set()
+        while True:
+            for chunk in islice(queue, 4 * workers - len(running)):
+                running.add(pool.submit(write_chunk, process, root, chunk, image_format))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool:
+        raise UserError("a worker process was killed, most likely because memory ran out; the same command with fewer "
+                        "--workers goes on where this one stopped") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def start_worker() -> None:
+    """Runs first in each worker: ctrl-C is the parent's to handle, and a worker does not outlive a killed parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,1 @@
+"""Image processes: each module makes images from noise alone. `python -m generators list` shows the named datasets."""

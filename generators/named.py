@@ -1,0 +1,50 @@
+"""The named datasets of datasets.yaml, and the processes that make them."""
+
+import functools
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datasets.writer import ImageProcess
+from utils.cli import UserError
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """One entry of datasets.yaml, where the fields are explained."""
+
+    name: str
+    figure: str
+    process: str
+    parameters: dict[str, Any]
+    resolution: int
+    trained: bool
+
+
+@functools.cache
+def named_datasets() -> dict[str, NamedDataset]:
+    """All named datasets by name, in the order of the file."""
+    entries = yaml.safe_load(Path(__file__).with_name("datasets.yaml").read_text())
+    return {name: NamedDataset(name=name, **entry) for name, entry in entries.items()}
+
+
+def find(name: str) -> NamedDataset:
+    """The dataset called `name`. Raises UserError that lists the names if there is none."""
+    if name not in named_datasets():
+        raise UserError(f"there is no dataset called {name!r}; the names are {', '.join(named_datasets())}")
+    return named_datasets()[name]
+
+
+def process_class(path: str) -> type:
+    """The class behind a process entry: 'dead_leaves.DeadLeaves' -> generators.dead_leaves.DeadLeaves."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(f"generators.{module}"), name)
+
+
+def load(name: str, resolution: int | None = None, seed: int = 0) -> ImageProcess:
+    """The process of a named dataset, at its published resolution unless told otherwise. Raises UserError (`find`)."""
+    entry = find(name)
+    return process_class(entry.process)(**entry.parameters, resolution=resolution or entry.resolution, seed=seed)

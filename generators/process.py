@@ -1,0 +1,34 @@
+"""What every image process shares. The convention, in full:
+
+A process is a frozen dataclass in a module of its own. Its fields are its parameters, `resolution` and `seed` among
+them, each made with `option`. `render(indices)` returns uint8 [N, H, W, 3]; image i is a pure function of the fields
+and i, whatever else is asked for: draw its randomness from `utils.seeding.generator(stream_key(self), i)`.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+from utils.cli import UserError
+from utils.seeding import stable_key
+
+
+def option(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
+    """A dataclass field that is also an option of the command line, of the type of its annotation."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+def check(process: Any) -> None:
+    """For `__post_init__`. Raises UserError for a value that is none of its choices and for a resolution below 1."""
+    for field in dataclasses.fields(process):
+        value, choices = getattr(process, field.name), field.metadata.get("choices")
+        if choices and value not in choices:
+            raise UserError(f"{field.name} must be one of {', '.join(choices)}, not {value!r}")
+    if process.resolution < 1:
+        raise UserError(f"resolution must be at least 1, not {process.resolution}")
+
+
+@functools.lru_cache
+def stream_key(process: Any) -> int:
+    """The 64-bit key of a process's random streams: its class name and every field, the seed included."""
+    return stable_key(type(process).__name__, dataclasses.asdict(process))

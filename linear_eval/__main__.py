@@ -1,0 +1,109 @@
+"""Probe a frozen encoder on real labelled images and write one result file.
+
+    python -m linear_eval --data data/cifar10 --encoder encoders/small/stat-spectrum/encoder.pth --output result.json
+    python -m linear_eval --data data/cifar10 --random-init --seed 3 --output random-3.json
+    python -m linear_eval --data data/cifar10 --baseline "raw pixels" --output raw.json
+    python -m linear_eval --data data/imagenet100 --encoder encoder.pth --protocol paper --output result.json
+
+--data holds train/<class>/ and val/<class>/. Protocol `cached` fits a logistic regression to features computed once;
+`paper` is the authors' (Adam on random crops, 100 epochs). Accuracy is over the whole of val, in percent. The same
+command again prints the result that is there. Tables: python -m linear_eval.report --help
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from linear_eval.baselines import BASELINES
+from linear_eval.evaluate import PROTOCOLS, baseline_row, encoder_row, evaluate, identity, load_task, random_row
+from models import SmallAlexNet
+from utils.cli import UserError, parser, positive_int, run
+from utils.devices import choose_device
+from utils.files import read_json, write_json
+
+
+def options() -> Any:
+    options = parser("python -m linear_eval", __doc__)
+    options.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    options.add_argument("--output", type=Path, required=True, help="the result file (JSON)")
+    what = options.add_argument_group("what is probed (one of)").add_mutually_exclusive_group(required=True)
+    what.add_argument("--encoder", type=Path, help="an encoder file, encoder.pth")
+    what.add_argument("--random-init", action="store_true", help="an encoder that was never trained, drawn from --seed")
+    what.add_argument("--baseline", choices=list(BASELINES), help="features without an encoder")
+    options.add_argument("--name", help="the encoder's name in tables (default: that of its folder or file)")
+    options.add_argument("--task", help="the task's name in tables (default: that of the --data folder)")
+    options.add_argument("--width", type=float, default=1.0, help="width of the encoder of --random-init")
+    options.add_argument("--layer", choices=SmallAlexNet.LAYERS, default="fc6", help="where features are taken")
+    options.add_argument("--protocol", choices=PROTOCOLS, default="cached", help="how the probe is fitted")
+    options.add_argument("--train-limit", type=positive_int, help="training images to use, balanced over classes")
+    options.add_argument("--seed", type=int, default=0, help="of everything random in the probe")
+    options.add_argument("--baselines", action="store_true", help="also probe random initialisation at the encoder's "
+                         "width, raw pixels, mean colours and a colour histogram, into the same file")
+    options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
+    return options
+
+
+def ready_output(path: Path) -> None:
+    """Find out before the work that the result cannot be written after it."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; --output is the result file, such as {path}/result.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path.parent} cannot be written to; choose another --output")
+
+
+def finished(path: Path, expected: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The result in `path` if it is that of `expected` (the row's identity, then those of its baselines).
+
+    Raises UserError naming what differs if `path` holds something else.
+    """
+    if not path.exists():
+        return None
+    found = read_json(path)
+    if not isinstance(found, dict) or "accuracy" not in found:
+        raise UserError(f"{path} is not a result of linear_eval; choose another --output")
+    ignored = {"precision"}  # follows the machine, not the command
+    changed = [key for key in expected[0] if key not in ignored and found.get(key) != expected[0][key]]
+    if changed:
+        said = "; ".join(f"{key} was {found.get(key)!r}, now {expected[0][key]!r}" for key in changed)
+        raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
+    if len(found.get("baselines", [])) < len(expected) - 1:
+        raise UserError(f"{path} holds this result without --baselines; choose another --output, or delete it")
+    return found
+
+
+def show(result: dict[str, Any]) -> None:
+    for row in [result, *result.get("baselines", [])]:
+        print(f"{row['encoder']:24s} {row['accuracy']:6.2f} % ± {row['standard_error']:.2f} on {row['task']} "
+              f"({row['protocol']}, {row['counts']['train']} training images, {row['counts']['val']} measured)")
+
+
+def main() -> None:
+    args = options().parse_args()
+    device = choose_device(args.gpus)
+    task = load_task(args.data, args.task)
+    if args.encoder:
+        row = encoder_row(args.encoder, device, args.layer, args.name)
+    elif args.random_init:
+        row = random_row(args.seed, device, args.layer, args.width)
+    else:
+        row = baseline_row(args.baseline)
+    rows = [row]
+    if args.baselines:
+        others = [random_row(args.seed, device, args.layer, row.facts.get("width", args.width)),
+                  *(baseline_row(name) for name in BASELINES)]
+        rows += [other for other in others if other.name != row.name]
+
+    result = finished(args.output, [identity(task, row, args.protocol, args.train_limit, args.seed) for row in rows])
+    if result is None:
+        ready_output(args.output)
+        result, *beside = (evaluate(task, row, device=device, protocol=args.protocol, train_limits=[args.train_limit],
+                                    seed=args.seed)[0] for row in rows)
+        if beside:
+            result["baselines"] = beside
+        write_json(args.output, result)
+    show(result)
+
+
+if __name__ == "__main__":
+    run(main)

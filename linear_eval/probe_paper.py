@@ -1,0 +1,84 @@
+"""Protocol `paper`: a linear layer trained by Adam on random crops, as in the authors' small-scale experiments.
+
+Baradad et al. 2021 (appendix and released code): features of the frozen encoder, batches of 128, Adam with learning
+rate 1e-3 and betas (0.5, 0.999), 100 epochs, learning rate ×0.2 after epochs 60 and 80, RandomResizedCrop(64, scale
+0.08–1) and horizontal flip; accuracy on the middle 64×64 at 70, after the last epoch. Nothing is chosen by looking at
+the validation set. Images are decoded again in every epoch: hours on a CPU for 100,000 images.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from datasets.folder import read_rgb
+from linear_eval.features import SIZE, Features
+from utils.cli import UserError
+from utils.progress import Progress
+from utils.seeding import permutation, stable_key
+
+EPOCHS = 100
+BATCH_SIZE = 128
+LEARNING_RATE = 1e-3
+BETAS = (0.5, 0.999)
+DECAY_AT = (0.6, 0.8)  # of the epochs: 60 and 80 of 100
+DECAY = 0.2
+TRAIN_VIEW = transforms.Compose([
+    transforms.RandomResizedCrop(SIZE, scale=(0.08, 1)),
+    transforms.RandomHorizontalFlip(),
+])
+
+
+class RandomViews(Dataset):
+    """Item `epoch * N + i` is TRAIN_VIEW of image i in that epoch: (uint8 [64, 64, 3], label).
+
+    A pure function of (seed, item), so the number of workers changes nothing.
+    """
+
+    def __init__(self, paths: Sequence[Path], labels: np.ndarray, seed: int):
+        self.paths, self.labels, self.seed = paths, labels, seed
+
+    def __getitem__(self, item: int) -> tuple[Tensor, int]:
+        i = item % len(self.paths)
+        image = read_rgb(self.paths[i])
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
+            torch.random.default_generator.manual_seed(stable_key("crop", self.seed, item))
+            view = TRAIN_VIEW(image)
+        return torch.from_numpy(np.array(view)), int(self.labels[i])
+
+
+def train_linear(features: Features, paths: Sequence[Path], labels: np.ndarray, classes: int, seed: int,
+                 device: torch.device, workers: int = 0, epochs: int = EPOCHS) -> nn.Linear:
+    """The linear layer after the last epoch, on `device`.
+
+    features: what the frozen encoder makes of a batch; paths, labels (int64 [N]): the training images. Initial weights
+    (nn.Linear's default), order and crops are functions of `seed`. Raises UserError if the loss is not finite.
+    """
+    dataset = RandomViews(paths, labels, seed)
+    dimensions = features(dataset[0][0][None].to(device)).shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(stable_key("linear layer", seed))
+        linear = nn.Linear(dimensions, classes).to(device)
+    optimizer = torch.optim.Adam(linear.parameters(), lr=LEARNING_RATE, betas=BETAS)
+    milestones = [round(share * epochs) for share in DECAY_AT]
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
+
+    with Progress(epochs * len(paths), "linear probe", "images") as progress:
+        for epoch in range(epochs):
+            order = permutation(stable_key("probe order", seed), epoch, len(paths)) + epoch * len(paths)
+            for images, targets in DataLoader(dataset, BATCH_SIZE, sampler=order.tolist(), num_workers=workers):
+                x = features(images.to(device))
+                loss = F.cross_entropy(linear(x), targets.to(device))
+                if not loss.isfinite():
+                    raise UserError("the probe's loss is not finite; check the encoder: its features may be damaged")
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                progress.update(len(images))
+            schedule.step()
+    return linear

@@ -1,0 +1,237 @@
+"""Tables and a figure from result files.
+
+    python -m linear_eval.report results/cifar10 --output results/cifar10
+    python -m linear_eval.report a.json b.json more/ --output table
+
+Writes table.md, table.csv and accuracy.png. Results that share row, task, protocol and number of training images are
+repetitions (seeds): mean ± standard deviation and their number n. Beside it stands the difference to random
+initialisation at the same layer and width, with its 95 % interval (Welch) where both sides have two seeds or more. What
+was not measured is shown as missing. The same files give the same bytes.
+"""
+
+import csv
+import io
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from linear_eval.baselines import BASELINES
+from linear_eval.evaluate import RANDOM_INIT
+from utils.cli import UserError, parser, run
+from utils.files import atomic_open, read_json, write_bytes
+
+NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
+
+
+class Condition(NamedTuple):
+    """A column of the table."""
+
+    task: str
+    protocol: str
+    train: int
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.protocol}, {self.train:,} images"
+
+
+class RowKey(NamedTuple):
+    """A row of the table; layer "" and width 0 for rows without a network."""
+
+    name: str
+    layer: str
+    width: float
+
+
+Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
+
+
+def read_results(sources: Sequence[Path]) -> list[dict[str, Any]]:
+    """Every result in the files and folders `sources`, with the baseline rows inside them. Other JSON in a folder is
+    passed over. Raises UserError if a source is missing or a named file is no result, or if there is none at all."""
+    results = []
+    for source in sources:
+        if not source.exists():
+            raise UserError(f"{source} is not there; pass result files of linear_eval, or folders of them")
+        for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
+            value = read_json(path)
+            if isinstance(value, dict) and all(key in value for key in NEEDED):
+                results += [value, *value.get("baselines", [])]
+            elif not source.is_dir():
+                raise UserError(f"{path} is not a result of linear_eval")
+    if not results:
+        raise UserError(f"no results in {', '.join(map(str, sources))}; make some: python -m linear_eval --help")
+    return results
+
+
+def collect(results: Sequence[dict[str, Any]]) -> Cells:
+    """Results by row and condition. The same measurement read twice (a baseline beside several encoders) counts once.
+
+    Raises UserError if one task name stands for different images.
+    """
+    cells: Cells = defaultdict(list)
+    seen: set[tuple[Any, ...]] = set()
+    images: dict[str, Any] = {}
+    for result in results:
+        condition = Condition(result["task"], result["protocol"], result["counts"]["train"])
+        if images.setdefault(condition.task, result.get("task_sha256")) != result.get("task_sha256"):
+            raise UserError(f"two sets of images are both called {condition.task!r}; name one with --task when probing")
+        row = RowKey(result["encoder"], result.get("layer", ""), result.get("width", 0))
+        measurement = (row, condition, result["seed"], result.get("encoder_sha256"), result.get("init_seed"))
+        if measurement not in seen:
+            seen.add(measurement)
+            cells[row, condition].append(result["accuracy"])
+    return cells
+
+
+def welch(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Half the width of the 95 % interval of mean(ours) − mean(theirs), by Welch's t for unequal variances.
+
+    None below two values on either side, 0 if neither side varies.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    a, b = np.var(ours, ddof=1) / len(ours), np.var(theirs, ddof=1) / len(theirs)
+    if a + b == 0:
+        return 0.0
+    freedom = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / (len(theirs) - 1))
+    return float(stats.t.ppf(0.975, freedom) * math.sqrt(a + b))
+
+
+class Summary(NamedTuple):
+    """A cell of the table, in percent and points."""
+
+    n: int
+    mean: float | None
+    sd: float | None  # of one repetition there is none
+    gap: float | None  # mean − that of random initialisation; None for itself, and where it was not measured
+    half_interval: float | None  # of the gap, 95 %
+
+
+def summarise(cells: Cells, row: RowKey, condition: Condition) -> Summary | None:
+    """The cell of `row` and `condition`, None if it was not measured.
+
+    The gap is to random initialisation at the row's layer and width; for rows without a network it is given only if one
+    kind of random initialisation was measured.
+    """
+    values = cells.get((row, condition))
+    if not values:
+        return None
+    initial = [cells[key, where] for key, where in cells if key.name == RANDOM_INIT and where == condition
+               and (not row.layer or key[1:] == row[1:])]
+    gap = half_interval = None
+    if row.name != RANDOM_INIT and len(initial) == 1:
+        gap, half_interval = float(np.mean(values) - np.mean(initial[0])), welch(values, initial[0])
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Summary(len(values), float(np.mean(values)), sd, gap, half_interval)
+
+
+def layout(cells: Cells) -> tuple[list[RowKey], list[Condition]]:
+    """Rows (encoders by name, then random initialisation, then baselines) and conditions, in the order of the table."""
+    last = [RANDOM_INIT, *BASELINES]
+    rows = sorted({row for row, _ in cells}, key=lambda row: (last.index(row.name) + 1 if row.name in last else 0, row))
+    return rows, sorted({condition for _, condition in cells})
+
+
+def label(row: RowKey, rows: Sequence[RowKey]) -> str:
+    """The row's name, with layer and width where rows differ in them."""
+    layers, widths = {r.layer for r in rows} - {""}, {r.width for r in rows} - {0}
+    extra = [row.layer] * (bool(row.layer) and len(layers) > 1)
+    extra += [f"width {row.width:g}"] * (bool(row.width) and len(widths) > 1)
+    return f"{row.name} ({', '.join(extra)})" if extra else row.name
+
+
+def markdown(cells: Cells) -> str:
+    """A Markdown table: a row an encoder or baseline; for each condition accuracy and difference to random init."""
+    rows, conditions = layout(cells)
+    lines = ["| | " + " | ".join(f"{condition} | − random init" for condition in conditions) + " |",
+             "|---|" + "---:|---:|" * len(conditions)]
+    for row in rows:
+        texts = [label(row, rows)]
+        for condition in conditions:
+            cell = summarise(cells, row, condition)
+            if cell is None:
+                texts += ["missing", ""]
+                continue
+            spread = "" if cell.sd is None else f" ± {cell.sd:.2f}"
+            interval = "" if cell.half_interval is None else (
+                f" [{cell.gap - cell.half_interval:+.2f}, {cell.gap + cell.half_interval:+.2f}]")
+            texts.append(f"{cell.mean:.2f}{spread} (n = {cell.n})")
+            texts.append("" if cell.gap is None else f"{cell.gap:+.2f}{interval}")
+        lines.append("| " + " | ".join(texts) + " |")
+    note = ("Top-1 accuracy in percent on the whole validation set: mean ± standard deviation over n seeds. "
+            "Differences in points, with their 95 % interval (Welch) where both sides have at least two seeds.")
+    return "\n".join([*lines, "", note, ""])
+
+
+def comma_separated(cells: Cells) -> str:
+    """The table as CSV, one line a row and condition; cells that were not measured have n = 0 and empty numbers."""
+    rows, conditions = layout(cells)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["encoder", "layer", "width", *Condition._fields, "n", "accuracy_mean", "accuracy_sd",
+                     "minus_random_init", "ci95_low", "ci95_high"])
+    for row in rows:
+        for condition in conditions:
+            cell = summarise(cells, row, condition) or Summary(0, None, None, None, None)
+            ends = [None, None] if cell.half_interval is None else [cell.gap - cell.half_interval,
+                                                                    cell.gap + cell.half_interval]
+            numbers = ["" if x is None else f"{x:.4f}" for x in (cell.mean, cell.sd, cell.gap, *ends)]
+            writer.writerow([row.name, row.layer, row.width or "", *condition, cell.n, *numbers])
+    return text.getvalue()
+
+
+def bar_chart(cells: Cells, path: Path) -> None:
+    """Horizontal bars, a panel a condition; whiskers are standard deviations, the dashed line random initialisation."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, conditions = layout(cells)
+    figure = Figure(figsize=(2.2 + 3.4 * len(conditions), 1.2 + 0.32 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, condition in zip(np.ravel(figure.subplots(1, len(conditions), sharey=True)), conditions, strict=True):
+        for y, row in enumerate(rows):
+            cell = summarise(cells, row, condition)
+            if cell is None:
+                axes.text(0, y, " missing", va="center", color="0.5", fontsize=8)
+                continue
+            colour = "0.65" if row.name == RANDOM_INIT or row.name in BASELINES else "#3b6ea5"
+            axes.barh(y, cell.mean, color=colour, xerr=cell.sd, error_kw={"elinewidth": 1})
+            axes.text(cell.mean + (cell.sd or 0), y, f" {cell.mean:.1f}", va="center", fontsize=8)
+            if row.name == RANDOM_INIT:
+                axes.axvline(cell.mean, color="0.3", linestyle="--", linewidth=1, zorder=0)
+        axes.set_title(str(condition), fontsize=9)
+        axes.set_xlabel("accuracy (%)")
+        axes.margins(x=0.15)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.set_yticks(range(len(rows)), [label(row, rows) for row in rows])
+    axes.invert_yaxis()
+    with atomic_open(path) as file:
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+
+
+def write_report(results: Sequence[dict[str, Any]], output: Path) -> str:
+    """Write table.md, table.csv and accuracy.png to the folder `output`; returns the Markdown table."""
+    cells = collect(results)
+    output.mkdir(parents=True, exist_ok=True)
+    table = markdown(cells)
+    write_bytes(output / "table.md", table.encode())
+    write_bytes(output / "table.csv", comma_separated(cells).encode())
+    bar_chart(cells, output / "accuracy.png")
+    return table
+
+
+def main() -> None:
+    options = parser("python -m linear_eval.report", __doc__)
+    options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
+    options.add_argument("--output", type=Path, required=True, help="folder for table.md, table.csv and accuracy.png")
+    args = options.parse_args()
+    print(write_report(read_results(args.sources), args.output), end="")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,53 @@
+# Sourced by every script. Finds the repository and a Python that has the requirements, making .venv if need be.
+# Overrides: PYTHON=/path/to/python uses that environment as it is.
+#
+#   use_python requirements.txt     sets PYTHON
+#   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
+
+REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+# The first Python >= 3.10 on the PATH.
+find_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11 python3.10 python; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    fail "no Python >= 3.10 found on the PATH; install one, or point PYTHON at an environment with requirements.txt"
+}
+
+use_python() {
+    local requirements="$REPO/$1" venv="$REPO/.venv" base done_mark
+    [ -z "${PYTHON:-}" ] || return 0
+    PYTHON="$venv/bin/python"
+    done_mark="$venv/installed-$1"
+    # The mark is a copy of what was installed, written last: a changed file, or a cut-off install, installs again.
+    cat "$REPO"/requirements*.txt | cmp -s - "$done_mark" && return 0
+    base="$(find_python)"
+    if [ ! -x "$PYTHON" ]; then
+        "$base" -c 'import venv, ensurepip' 2>/dev/null ||
+            fail "$base cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv"
+        echo "making $venv (a few minutes, 6 GB: PyTorch brings its GPU libraries)"
+        "$base" -m venv "$venv"
+    fi
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$requirements" ||
+        fail "pip could not install $requirements; see above, then run this again"
+    cat "$REPO"/requirements*.txt >"$done_mark"
+}
+
+# Like `python -m MODULE`, but with the repository on the path instead of the caller's folder, whose own utils/ or
+# datasets/ must not be picked up.
+run() {
+    "$PYTHON" -c 'import runpy, sys
+sys.path[0] = sys.argv[1]
+del sys.argv[:2]
+sys.argv.insert(0, "")
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)' "$REPO" "$@"
+}

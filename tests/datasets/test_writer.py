@@ -1,0 +1,272 @@
+"""Writing image folders: the same bytes whoever writes them, and nothing broken by kills, locks and full disks."""
+
+import errno
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets import writer
+from datasets.folder import list_images
+from datasets.writer import write_image_folder
+from generators.dead_leaves import DeadLeaves
+from utils.cli import UserError
+from utils.files import locked
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ramps:
+    """The least process: image i is flat grey i, in three channels. Stands for any."""
+
+    resolution: int = 8
+    seed: int = 0
+    colour: str = "grey"
+
+    def render(self, indices):
+        flat = np.array([(i + self.seed) % 256 for i in indices], np.uint8)
+        return np.tile(flat[:, None, None, None], (1, self.resolution, self.resolution, 3))
+
+
+def write(root, samples=120, process=None, **options):
+    return write_image_folder(process or Ramps(), root, samples, name="ramps", **options)
+
+
+def digest(root: Path) -> str:
+    """One hash of every image's path and bytes."""
+    total = hashlib.sha256()
+    for path in sorted((root / "train").rglob("*")):
+        if path.is_file():
+            total.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def command(root: Path, *options: object) -> list[str]:
+    return [sys.executable, "-m", "generators", "dead_leaves-mixed", "--resolution", "32", "--output", str(root),
+            *map(str, options)]
+
+
+def test_layout_record_and_pixels(tmp_path):
+    assert write(tmp_path / "a", 1003, image_format="png") == 1003
+    assert sorted(p.name for p in (tmp_path / "a/train").iterdir()) == ["00000000", "00001000"]
+    assert sorted(p.name for p in (tmp_path / "a/train/00001000").iterdir()) == [f"0000100{i}.png" for i in range(3)]
+    assert (np.asarray(Image.open(tmp_path / "a/train/00001000/00001002.png")) == 1002 % 256).all()
+    record = json.loads((tmp_path / "a/dataset.json").read_text())
+    software = record.pop("software")
+    assert record == {"name": "ramps", "process": f"{__name__}.Ramps", "parameters": {"colour": "grey"}, "seed": 0,
+                      "count": 1003, "resolution": 8, "format": "png"}
+    assert {"python", "numpy", "pillow"} <= software.keys()
+    assert len(list_images(tmp_path / "a")) == 1003
+
+
+def test_jpeg_quality_is_95(tmp_path):
+    write(tmp_path, 1)
+    with Image.open(tmp_path / "train/00000000/00000000.jpg") as image:
+        assert image.format == "JPEG" and image.quantization[0][0] == 2  # 16 of the standard's table, scaled to q95
+
+
+def test_one_and_four_workers_write_the_same_bytes(tmp_path):
+    for workers in (1, 4):
+        assert write(tmp_path / str(workers), 420, DeadLeaves("mixed", resolution=32), workers=workers) == 420
+    assert digest(tmp_path / "1") == digest(tmp_path / "4")
+
+
+def test_killed_and_started_again(tmp_path):
+    write(tmp_path / "whole", 2500, DeadLeaves("mixed", resolution=32))
+    stopped = command(tmp_path / "stopped", "--samples", 2500, "--workers", 2)
+    process = subprocess.Popen(stopped, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "stopped/train/00000000"
+    while not folder.exists() or len(os.listdir(folder)) < 200:
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (folder / ".00000999.jpg.1.tmp").write_bytes(b"half an image")
+    assert len(list((tmp_path / "stopped/train").rglob("*.jpg"))) < 2500
+    with pytest.raises(UserError, match="still being generated"):
+        list_images(tmp_path / "stopped")
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.jpg")}
+    subprocess.run(stopped, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")  # also: no leftovers
+    assert sum(path.stat().st_mtime_ns == then for path, then in before.items()) >= len(before) - 200  # not made anew
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    process = subprocess.Popen([*command(tmp_path / "o", "--samples", 100_000, "--workers", 2)], cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "o/train/00001000").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    assert len(children) >= 2
+    for _ in range(500):
+        if not any(Path(f"/proc/{child}/stat").exists() for child in children):
+            return
+        time.sleep(0.02)
+    pytest.fail("workers outlived their parent")
+
+
+def test_finished_folder_is_left_alone_even_if_read_only(tmp_path, monkeypatch):
+    write(tmp_path / "a")
+    before = digest(tmp_path / "a"), (tmp_path / "a/dataset.json").stat().st_mtime_ns
+
+    def refuse(*_args, **_kwargs):
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(writer, "locked", refuse)
+    monkeypatch.setattr(writer, "write_bytes", refuse)
+    monkeypatch.setattr(writer, "write_json", refuse)
+    assert write(tmp_path / "a") == 0
+    assert before == (digest(tmp_path / "a"), (tmp_path / "a/dataset.json").stat().st_mtime_ns)
+
+
+def test_missing_images_are_made_again_and_more_can_be_added(tmp_path):
+    write(tmp_path / "a", 120)
+    write(tmp_path / "b", 200)
+    (tmp_path / "a/train/00000000/00000017.jpg").unlink()
+    assert write(tmp_path / "a", 120) == 1
+    assert write(tmp_path / "a", 200) == 80
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    with pytest.raises(UserError, match=r"200 images, more than the 120"):
+        write(tmp_path / "a", 120)
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"process": Ramps(seed=1)}, "seed"), ({"process": Ramps(resolution=9)}, "resolution"),
+    ({"process": Ramps(colour="blue")}, "parameters"), ({"image_format": "png"}, "format"),
+])
+def test_another_record_is_refused_and_nothing_changes(tmp_path, change, said):
+    write(tmp_path)
+    before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
+    with pytest.raises(UserError, match=f"another dataset.*{said}"):
+        write(tmp_path, 300, **change)
+    assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
+
+
+def test_folders_with_something_else_are_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"not ours")
+    with pytest.raises(UserError, match=r"no dataset\.json"):
+        write(tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        write(tmp_path / "holiday.jpg")
+    assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+@pytest.mark.parametrize("options", [{"samples": 0}, {"workers": 0}, {"image_format": "gif"},
+                                     {"rank": 2, "world_size": 2}])
+def test_senseless_requests_are_refused(tmp_path, options):
+    with pytest.raises(UserError, match="cannot write"):
+        write(tmp_path / "a", **options)
+    assert not (tmp_path / "a").exists()
+
+
+def test_shards_are_disjoint_and_make_the_whole(tmp_path):
+    write(tmp_path / "whole", 3500)
+    counts = [write(tmp_path / "parts", 3500, rank=rank, world_size=3) for rank in range(3)]
+    assert counts == [1500, 1000, 1000]
+    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+    assert write(tmp_path / "parts", 3500, rank=1, world_size=3) == write(tmp_path / "parts", 3500) == 0
+
+
+@pytest.mark.parametrize("held, allowed", [("0-of-1", False), ("0-of-2", False), ("1-of-2", True), ("1-of-3", False)])
+def test_overlapping_writers_refuse(tmp_path, held, allowed):
+    write(tmp_path, 1)
+    with locked(tmp_path / f".lock-{held}", "held by this test"):
+        if allowed:
+            assert write(tmp_path, 50, rank=0, world_size=2) == 49
+        else:
+            with pytest.raises(UserError, match="being written by another process"):
+                write(tmp_path, 50, rank=0, world_size=2)
+            assert len(list((tmp_path / "train").rglob("*.jpg"))) == 1
+
+
+def test_too_small_a_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 2**20}))
+    with pytest.raises(UserError, match=r"needs about 3\.9 MB for 1000 images, but 1\.0 MB are free"):
+        write(tmp_path / "a", 1000)
+    assert not (tmp_path / "a").exists()
+
+
+def test_full_disk_midway_leaves_whole_images(tmp_path, monkeypatch):
+    real = writer.write_bytes
+
+    def full(path, data, durable=True):
+        if path.stem == "00000070":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, data, durable)
+
+    monkeypatch.setattr(writer, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path)
+    monkeypatch.undo()
+    assert len(list((tmp_path / "train").rglob("*"))) == 1 + 70
+    assert write(tmp_path) == 50
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path, workers):
+    """A limit on file size stands for a full disk: it also hits worker processes."""
+    options = command(tmp_path / "o", "--samples", 300, "--workers", workers)
+    options[options.index("--resolution") + 1] = "128"
+    limit = 4096  # bytes; the record is smaller, most images are larger
+    result = subprocess.run(options, cwd=ROOT, text=True, capture_output=True, timeout=120,
+                            env={**os.environ, "NUMBA_CACHE_DIR": str(ROOT / "generators/__pycache__")},
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith("File too large") and "Traceback" not in result.stderr
+    assert not list((tmp_path / "o").rglob("*.tmp"))
+
+
+@dataclass(frozen=True)
+class Fatal(Ramps):
+    """Ends its process without a word at image 60, as the system does to one that takes too much memory."""
+
+    def render(self, indices):
+        if 60 in indices:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().render(indices)
+
+
+@dataclass(frozen=True)
+class Broken(Ramps):
+    def render(self, indices):
+        if 60 in indices:
+            raise ZeroDivisionError("a fault of the process")
+        return super().render(indices)
+
+
+def test_a_killed_worker_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="worker process was killed"):
+        write(tmp_path, 200, Fatal(), workers=2)
+    assert write(tmp_path / "b", 40, Fatal()) == 40  # and this process lives
+
+
+def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path):
+    with pytest.raises(ZeroDivisionError, match="a fault of the process"):
+        write(tmp_path, 200, Broken(), workers=2)
+
+
+def test_torch_tensors_are_written_too(tmp_path):
+    torch = pytest.importorskip("torch")
+
+    @dataclass(frozen=True)
+    class Tensors(Ramps):
+        def render(self, indices):
+            return torch.from_numpy(super().render(indices))
+
+    write(tmp_path / "a", 5, Tensors())
+    write(tmp_path / "b", 5)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")

@@ -1,0 +1,147 @@
+"""Dead leaves: the fast painter against the plain one, and the drawn leaves against the distributions they claim."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.plain_generators import dead_leaves_original, inside_leaf, paint_over
+from generators.dead_leaves import (
+    CIRCLE,
+    RADII,
+    SHAPES,
+    SQUARE,
+    TRIANGLE,
+    DeadLeaves,
+    colours,
+    corners,
+    draw_leaves,
+    paint_under,
+    place,
+)
+from utils.cli import UserError
+from utils.seeding import generator
+
+LEAVES = 20_000
+
+
+@pytest.mark.parametrize("resolution", [1, 7, 32, 61])
+@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+def test_painting_under_equals_painting_the_reversed_list_over(shape, resolution):
+    kinds, u = draw_leaves(generator(1, resolution), 150, shape)
+    fast = np.full((resolution, resolution), -1, np.int32)
+    for start in range(0, 150, 40):  # in parts, as it is used
+        bare = paint_under(kinds[start : start + 40], u[start : start + 40], start, fast)
+    plain = paint_over(kinds[::-1], u[::-1], resolution)
+    np.testing.assert_array_equal(fast, np.where(plain < 0, -1, 149 - plain))
+    assert bare == (fast < 0).sum()
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+def test_original_order_equals_the_plain_painter(shape):
+    process = DeadLeaves(shape, resolution=32, order="original")
+    np.testing.assert_array_equal(process.render([3])[0], dead_leaves_original(process, 3))
+
+
+def test_original_order_gives_up_after_5000_leaves():
+    process = DeadLeaves("triangle", resolution=64, order="original")
+    bare = [index for index in range(40) if (process.labels_and_colours(index)[0] < 0).any()]
+    assert bare, "some of 40 images of thin triangles should still have gaps"
+    image, labels = process.render(bare[:1])[0], process.labels_and_colours(bare[0])[0]
+    assert (image[labels < 0] == 0).all()
+    np.testing.assert_array_equal(image, dead_leaves_original(process, bare[0]))
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+def test_nearest_first_fills_the_frame(shape):
+    process = DeadLeaves(shape, resolution=48)
+    labels, colour = process.labels_and_colours(5)
+    assert labels.min() >= 0
+    assert labels.shape == (48, 48) and labels.dtype == np.int32
+    np.testing.assert_array_equal(process.render([5])[0], colour[labels])
+
+
+def test_images_do_not_depend_on_the_request():
+    process = DeadLeaves("mixed", resolution=40)
+    together = process.render(range(10))
+    assert together.shape == (10, 40, 40, 3) and together.dtype == np.uint8
+    for chunk in ([7], [9, 2], range(3, 8)):
+        np.testing.assert_array_equal(process.render(chunk), together[list(chunk)])
+    assert process.render([]).shape == (0, 40, 40, 3)
+
+
+def test_seed_shape_and_index_matter():
+    images = [DeadLeaves("square", 32, 0).render([0]), DeadLeaves("square", 32, 1).render([0]),
+              DeadLeaves("circle", 32, 0).render([0]), DeadLeaves("square", 32, 0).render([1])]
+    assert len({image.tobytes() for image in images}) == 4
+
+
+@pytest.mark.parametrize("shape", ["square", "mixed"])
+def test_drawing_in_parts_draws_the_same_leaves(shape):
+    whole = draw_leaves(generator(2, 0), 30, shape)
+    rng = generator(2, 0)
+    parts = [draw_leaves(rng, count, shape) for count in (11, 19)]
+    for i in range(2):
+        np.testing.assert_array_equal(whole[i], np.concatenate([part[i] for part in parts]))
+
+
+def test_radii_follow_the_nearest_entry_rule():
+    weights = RADII**-3.0 - 1
+    cumulative = np.cumsum(weights) / weights.sum()
+    _, u = draw_leaves(generator(3, 0), LEAVES, "square")
+    radii = np.array([place(row, 128)[2] for row in u])
+    nearest = np.array([np.abs(cumulative - float(row[0])).argmin() for row in u])  # the rule as it is stated
+    np.testing.assert_array_equal(radii, np.maximum((RADII[nearest] * 128).astype(int), 1))
+    # Published facts of this law: the smallest radius, 3 pixels at 128, has probability 0.365 through the lookup.
+    assert stats.binomtest(int((nearest == 0).sum()), LEAVES, 0.365).pvalue > 0.001
+    assert radii.min() == 3
+
+
+def test_centres_and_colours_are_uniform_integers():
+    _, u = draw_leaves(generator(4, 0), LEAVES, "circle")
+    x, y, _ = np.array([place(row, 100) for row in u]).T
+    for values, count in [(x, 100), (y, 100), *((channel, 255) for channel in colours(u).T)]:
+        frequencies = np.bincount(values, minlength=count)
+        assert len(frequencies) == count  # none outside 0 .. count - 1
+        assert stats.chisquare(frequencies).pvalue > 0.001
+    assert abs(np.corrcoef(np.column_stack([x, y, colours(u)]).T) - np.eye(5)).max() < 0.04
+
+
+def test_mixed_has_the_six_shapes_at_equal_chances():
+    kinds, _ = draw_leaves(generator(5, 0), LEAVES, "mixed")
+    assert stats.chisquare(np.bincount(kinds, minlength=6)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:])
+def test_corners_follow_their_definition(shape):
+    kinds, u = draw_leaves(generator(6, 0), 4000, shape)
+    points = np.array([corners(kind, row, 10) for kind, row in zip(kinds, u, strict=True)])
+    np.testing.assert_allclose(np.hypot(points[..., 0], points[..., 1]), 10)  # all on the circle
+    angles = np.arctan2(points[..., 1], points[..., 0]) % (2 * np.pi)
+    uniform = {"oriented_square": (angles[:, 0] % (np.pi / 2)) / (np.pi / 2), "rectangle": angles[:, 0] / (np.pi / 2)}
+    if shape == "square":
+        np.testing.assert_allclose(np.sort(np.abs(points[0]).ravel()), 10 / np.sqrt(2))  # side: radius times root 2
+    elif shape in uniform:
+        assert stats.kstest(uniform[shape], "uniform").pvalue > 0.001
+        sides = points - np.roll(points, 1, axis=1)
+        np.testing.assert_allclose((sides * np.roll(sides, 1, axis=1)).sum(2), 0, atol=1e-9)  # right angles
+    else:
+        count = 3 if shape == "triangle" else 4
+        assert (np.diff(angles, axis=1) >= 0).all()
+        # Order statistics of independent uniform angles.
+        assert stats.kstest(angles[:, 0] / (2 * np.pi), stats.beta(1, count).cdf).pvalue > 0.001
+        assert stats.kstest(angles[:, -1] / (2 * np.pi), stats.beta(count, 1).cdf).pvalue > 0.001
+
+
+def test_pixel_rule_by_hand():
+    # Radius 3, centre (50, 50), black, corners at 0, 90 and 180 degrees.
+    u = np.array([0, 0.5, 0.5, 0, 0, 0, 0.0, 0.25, 0.5], np.float32)
+    assert inside_leaf(CIRCLE, u, 100).sum() == 29  # lattice points with x² + y² <= 9
+    assert inside_leaf(SQUARE, u, 100).sum() == 25  # half side 2.12
+    triangle = inside_leaf(TRIANGLE, u, 100)
+    assert triangle[51].sum() == 5 and triangle[52].sum() == 3 and not triangle[49].any()
+
+
+@pytest.mark.parametrize("options", [{"shape": "star"}, {"order": "backwards"}, {"resolution": 0}])
+def test_unknown_values_are_refused(options):
+    with pytest.raises(UserError, match=next(iter(options))):
+        DeadLeaves(**options)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from linear_eval import probe_paper
+from linear_eval.baselines import mean_colours
+from linear_eval.evaluate import load_task
+from linear_eval.features import encoder_features
+from linear_eval.probe_paper import RandomViews, train_linear
+from models import random_encoder
+from utils.cli import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def task(folder):
+    return load_task(folder)
+
+
+def test_uses_the_papers_settings(task, monkeypatch):
+    """What reaches Adam, its schedule, the loader and the crop is what the paper states."""
+    used = {}
+
+    class Adam(torch.optim.Adam):
+        def __init__(self, parameters, **settings):
+            used.update(settings)
+            super().__init__(parameters, **settings)
+
+        def step(self, closure=None):
+            used.setdefault("rates", []).append(round(self.param_groups[0]["lr"], 10))
+            return super().step(closure)
+
+    class Loader(probe_paper.DataLoader):
+        def __init__(self, dataset, batch_size, **settings):
+            used["batch_size"] = batch_size
+            super().__init__(dataset, batch_size, **settings)
+
+    monkeypatch.setattr(torch.optim, "Adam", Adam)
+    monkeypatch.setattr(probe_paper, "DataLoader", Loader)
+    paths, labels = task.train.paths[::8], task.train.labels[::8]
+    train_linear(mean_colours, paths, labels, 3, seed=0, device=CPU)
+    assert (used["lr"], used["betas"], used["batch_size"]) == (1e-3, (0.5, 0.999), 128)
+    assert used["rates"] == [1e-3] * 60 + [2e-4] * 20 + [4e-5] * 20
+    crop, flip = probe_paper.TRAIN_VIEW.transforms
+    assert (crop.size, crop.scale, flip.p) == ((64, 64), (0.08, 1), 0.5)
+
+
+def test_views_are_functions_of_seed_and_item(task):
+    views = [RandomViews(task.train.paths, task.train.labels, seed) for seed in (0, 0, 1)]
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    image, label = views[0][3]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert image.dtype == torch.uint8 and image.shape == (64, 64, 3) and label == task.train.labels[3]
+    torch.manual_seed(6)
+    assert torch.equal(image, views[1][3][0])
+    assert not torch.equal(image, views[2][3][0])
+    assert not torch.equal(image, views[0][3 + len(task.train.paths)][0])  # the next epoch's view
+
+
+def test_learns_and_leaves_the_encoder_alone(task):
+    model = random_encoder(0, width=0.05)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    features = encoder_features(model, "fc6")
+    probes = [train_linear(features, task.train.paths, task.train.labels, 3, seed, CPU, epochs=epochs)
+              for seed, epochs in ((0, 15), (0, 1), (0, 1), (1, 1))]
+    accuracy = (probes[0](features(torch.from_numpy(task.val.images()))).argmax(1).numpy() == task.val.labels).mean()
+    assert accuracy > 0.9
+    assert torch.equal(probes[1].weight, probes[2].weight) and not torch.equal(probes[1].weight, probes[3].weight)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_non_finite_loss_stops(task):
+    def broken(images: torch.Tensor) -> torch.Tensor:
+        return mean_colours(images) * np.inf
+
+    with pytest.raises(UserError, match="not finite"):
+        train_linear(broken, task.train.paths, task.train.labels, 3, seed=0, device=CPU, epochs=1)
+
+
+def test_every_image_is_seen_once_an_epoch(task, monkeypatch):
+    seen = []
+    original = RandomViews.__getitem__
+    monkeypatch.setattr(RandomViews, "__getitem__", lambda self, item: seen.append(item) or original(self, item))
+    assert isinstance(train_linear(mean_colours, task.train.paths, task.train.labels, 3, 0, CPU, epochs=2), nn.Linear)
+    n = len(task.train.paths)
+    assert sorted(seen[1:]) == list(range(2 * n))  # the first look only measures the features' size
+    assert seen[1 : n + 1] != sorted(seen[1 : n + 1])

@@ -1,0 +1,35 @@
+"""Both views through the encoder, with BatchNorm statistics as two GPUs under DataParallel compute them."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+
+@contextlib.contextmanager
+def running_statistics_frozen(model: nn.Module) -> Iterator[None]:
+    """Inside the block BatchNorm normalises by the batch as ever, but leaves its running statistics alone."""
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+def embed_pair(encoder: nn.Module, x: Tensor, y: Tensor, batch_norm: str = "per-view") -> tuple[Tensor, Tensor]:
+    """Embeddings of two views, [N, D] each, from [N, 3, H, W] each.
+
+    'per-view': every BatchNorm normalises one view at a time, and running statistics come from view x. That is what
+    DataParallel does on two GPUs when it scatters cat([x, y]): one view a GPU, and the buffers of GPU 0 survive. On one
+    device it takes one forward per view. 'joint': one forward, both views in each BatchNorm.
+    """
+    if isinstance(encoder, nn.DataParallel) or batch_norm == "joint":
+        zx, zy = encoder(torch.cat([x, y])).chunk(2)
+        return zx, zy
+    zx = encoder(x)
+    with running_statistics_frozen(encoder):
+        return zx, encoder(y)

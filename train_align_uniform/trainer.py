@@ -1,0 +1,212 @@
+"""The training loop: packed images -> two views -> encoder -> alignment + uniformity -> SGD, resumable at any step."""
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from datasets.view_parameters import draw
+from datasets.views import make_views
+from models import SmallAlexNet, save_encoder
+from models.checkpoint import load_torch, save_torch
+from train_align_uniform.embed import embed_pair
+from train_align_uniform.losses import align_uniform_loss
+from train_align_uniform.schedule import SaveClock, learning_rate
+from utils.cli import UserError
+from utils.devices import autocast
+from utils.progress import Progress
+from utils.run_folder import RunFolder
+from utils.seeding import permutation, stable_key
+
+DISK_SPEED = 100e6  # bytes/s assumed for the first checkpoint, until one has been timed
+
+
+@dataclass(frozen=True)
+class Config:
+    """What decides the result of a run. Defaults are the paper's (README, "Training")."""
+
+    batch_size: int = 768  # images; each gives two views
+    epochs: int = 200
+    steps: int | None = None  # stop after so many steps instead of `epochs`
+    lr: float | None = None  # default 0.12 per 256 images of batch
+    lr_decay_epochs: tuple[int, ...] = (155, 170, 185)
+    lr_decay_rate: float = 0.1
+    warmup_steps: int = 0
+    cosine: bool = False
+    optimizer: str = "sgd"
+    momentum: float = 0.9  # of SGD
+    weight_decay: float = 1e-4
+    align_w: float = 1.0
+    unif_w: float = 1.0
+    align_alpha: float = 2.0
+    unif_t: float = 2.0
+    width: float = 1.0
+    batch_norm: str = "per-view"
+    precision: str = "float32"  # resolved: float32 or bfloat16
+    seed: int = 0
+
+    @property
+    def base_lr(self) -> float:
+        return 0.12 * self.batch_size / 256 if self.lr is None else self.lr
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Batches in an epoch, a last smaller one included. Raises UserError for sizes that cannot be trained on."""
+        if self.batch_size < 2:
+            raise UserError("--batch_size must be at least 2: uniformity compares different images")
+        if images < self.batch_size:
+            raise UserError(f"{images} images are fewer than one batch of {self.batch_size}; generate more images, or "
+                            f"pass a smaller --batch_size")
+        if images % self.batch_size == 1:
+            raise UserError(f"{images} images in batches of {self.batch_size} leave a last batch of one image, which "
+                            "has no uniformity and no batch statistics; change --batch_size or remove an image")
+        return math.ceil(images / self.batch_size)
+
+    def total_steps(self, images: int) -> int:
+        return self.steps if self.steps is not None else self.epochs * self.steps_per_epoch(images)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Collects SIGTERM and SIGINT in a list instead of dying of them, so that a step can be finished and saved."""
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: received.append(number))
+              for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Trainer:
+    """One run on the images uint8 [N, H, W, 3]: the state that a checkpoint holds, and the steps that change it."""
+
+    def __init__(self, config: Config, images: np.ndarray, device: torch.device, gpus: Sequence[int] = ()):
+        self.config, self.images, self.device = config, images, device
+        self.steps_per_epoch = config.steps_per_epoch(len(images))
+        self.total_steps = config.total_steps(len(images))
+        self.encoder = SmallAlexNet(config.width).initialize(config.seed)
+        self.encoder = self.encoder.to(device, memory_format=torch.channels_last).train()
+        self.model: nn.Module = nn.DataParallel(self.encoder, list(gpus)) if len(gpus) == 2 else self.encoder
+        if config.optimizer == "sgd":
+            self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
+                self.encoder.parameters(), config.base_lr, config.momentum, weight_decay=config.weight_decay)
+        else:
+            self.optimizer = torch.optim.AdamW(
+                self.encoder.parameters(), config.base_lr, weight_decay=config.weight_decay)
+        self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.precision]
+        self.step = 0  # steps taken
+        self.seconds = 0.0  # spent in them, over all starts
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def batch_indices(self, step: int) -> tuple[int, np.ndarray]:
+        """(epoch, image indices) of a step: a function of the seed and the step alone."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            self._order = epoch, permutation(stable_key("order", self.config.seed), epoch, len(self.images))
+        first = position * self.config.batch_size
+        return epoch, self._order[1][first : first + self.config.batch_size]
+
+    def views(self, step: int) -> list[Tensor]:
+        """The two views of a step's batch, float32 [B, 3, 64, 64] each."""
+        epoch, indices = self.batch_indices(step)
+        batch = torch.from_numpy(self.images[indices]).to(self.device)
+        height, width = self.images.shape[1:3]
+        return [make_views(batch, draw(self.config.seed, epoch, view, indices, height, width), SmallAlexNet.SIZE,
+                           SmallAlexNet.MEAN, SmallAlexNet.STD) for view in (0, 1)]
+
+    def train_step(self) -> dict[str, float]:
+        """One step; returns loss, its terms and the learning rate. Raises UserError before a bad loss or gradient
+        changes the weights."""
+        c = self.config
+        x, y = self.views(self.step)
+        with autocast(self.device, self.dtype):
+            zx, zy = embed_pair(self.model, x, y, c.batch_norm)
+        loss, align, uniform = align_uniform_loss(zx, zy, c.align_w, c.unif_w, c.align_alpha, c.unif_t)
+        self._require_finite("loss", loss, self.step + 1)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        gradients = [p.grad for p in self.encoder.parameters() if p.grad is not None]
+        self._require_finite("gradient", torch.nn.utils.get_total_norm(gradients), self.step + 1)
+        lr = learning_rate(self.step, base=c.base_lr, total_steps=self.total_steps,
+                           steps_per_epoch=self.steps_per_epoch, decay_epochs=c.lr_decay_epochs,
+                           decay_rate=c.lr_decay_rate, warmup_steps=c.warmup_steps, cosine=c.cosine)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.step += 1
+        return {"loss": loss.item(), "align": align.item(), "uniform": uniform.item(), "lr": lr}
+
+    def _require_finite(self, what: str, value: Tensor, step: int) -> None:
+        if not torch.isfinite(value):
+            raise UserError(f"the {what} became {value.item()} at step {step}; the checkpoint is as it was before it. "
+                            f"Lower --lr (now {self.config.base_lr:g}), or pass --warmup_steps or --precision float32, "
+                            "and choose a new --output")
+
+    def state(self) -> dict[str, object]:
+        return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step,
+                "seconds": self.seconds}
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint. Raises UserError, and leaves the one before, when a weight is not finite."""
+        weights = [tensor for tensor in self.encoder.state_dict().values() if tensor.is_floating_point()]
+        self._require_finite("norm of the weights", torch.nn.utils.get_total_norm(weights), self.step)
+        save_torch(self.state(), path)
+
+    def restore(self, path: Path) -> None:
+        """Take up the state in a checkpoint. Raises UserError if the file is damaged."""
+        state = load_torch(path)
+        try:
+            self.encoder.load_state_dict(state["encoder"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["seconds"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(f"{path} is not a checkpoint of this run ({str(error).splitlines()[0][:120]}); delete it "
+                            "to start the run again") from None
+
+    def fit(self, run: RunFolder) -> int:
+        """Train to the end, or until SIGTERM or SIGINT. Returns 0, or 128 + the signal's number after saving."""
+        last = run.path / "last.pth"
+        if last.exists():
+            self.restore(last)
+        run.keep_metrics(self.step)
+        size = 2 * sum(p.numel() * p.element_size() for p in self.encoder.parameters())
+        clock = SaveClock(time.monotonic(), cost=size / DISK_SPEED)
+        with (
+            stop_signals() as received,
+            contextlib.closing(SummaryWriter(run.path / "tensorboard", purge_step=self.step + 1)) as board,
+            Progress(self.total_steps, f"training {run.path}", "steps", done=self.step) as progress,
+        ):
+            while self.step < self.total_steps and not received:
+                began = time.monotonic()
+                epoch, indices = self.batch_indices(self.step)
+                values = self.train_step()
+                elapsed = time.monotonic() - began
+                self.seconds += elapsed
+                values["images_per_s"] = len(indices) / elapsed
+                run.log(step=self.step, epoch=epoch, **values, seconds=round(self.seconds, 3))
+                for name, value in values.items():
+                    board.add_scalar(name, value, self.step)
+                progress.update(1, align=values["align"], uniform=values["uniform"],
+                                images_per_s=values["images_per_s"])
+                if clock.due(time.monotonic()):
+                    began = time.monotonic()
+                    self.save(last)
+                    clock.saved(began, time.monotonic())
+            self.save(last)
+        if self.step < self.total_steps:
+            print(f"stopped at step {self.step} of {self.total_steps} and saved; run the same command to go on")
+            return 128 + received[0]
+        save_encoder(self.encoder, run.path / "encoder.pth")
+        final = run.metrics()[-1]
+        run.finish(steps=self.step, seconds=round(self.seconds, 1),
+                   **{name: final[name] for name in ("loss", "align", "uniform")})
+        return 0

@@ -1,0 +1,1 @@
+"""What every command needs and none owns. Imports nothing of ours."""

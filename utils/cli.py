@@ -1,0 +1,63 @@
+"""One way for every command to start, and one way to say what is wrong: a single clear line and an exit code."""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can put right; the message says what is wrong and what to do."""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and keeps the example commands of the module docstring as they are written."""
+
+
+def parser(prog: str, description: str | None) -> argparse.ArgumentParser:
+    """An argument parser whose help opens with `description`, usually the module's docstring."""
+    return argparse.ArgumentParser(prog, description=description, formatter_class=HelpFormatter, allow_abbrev=False)
+
+
+def positive_int(text: str) -> int:
+    """Argument type for counts: an integer of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def non_negative(text: str) -> float:
+    """Argument type for rates and weights: a number from 0 to 1e30 (beyond it float32 arithmetic has no room left)."""
+    value = float(text)
+    if not 0 <= value <= 1e30:  # NaN is refused too
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1e30, not {text}")
+    return value
+
+
+# Conditions of the machine, not faults of the program: one line is enough.
+_MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.ENOTDIR,
+                   errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO}
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Call `main` and exit: 0 (or its return value) when it ends, 1 with one line on stderr for a foreseeable problem,
+    130 on ctrl-C. Any other exception is a fault of ours and keeps its traceback."""
+    try:
+        sys.exit(main() or 0)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{os.strerror(error.errno)}", file=sys.stderr)
+        sys.exit(1)

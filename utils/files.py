@@ -1,0 +1,81 @@
+"""Files that are whole or absent, and folders that one process writes at a time."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from utils.cli import UserError
+
+
+@contextlib.contextmanager
+def atomic_open(path: Path | str, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open `path` for writing bytes; the file takes its name only when the block ends without an exception.
+
+    A reader, or a process killed at any moment, sees the old file or the new one, never a part. `durable` also waits
+    until the bytes are on the disk, which a power cut asks for and a kill does not (skip it for thousands of images).
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk: say where
+            error.filename = str(path)
+        raise
+
+
+def write_bytes(path: Path | str, data: bytes, durable: bool = True) -> None:
+    """Write `data` to `path` whole or not at all."""
+    with atomic_open(path, durable) as file:
+        file.write(data)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all. NaN and infinity are refused: they are not JSON."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file. Raises UserError when it cannot be parsed."""
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); delete it or restore it") from None
+
+
+def human_bytes(count: float) -> str:
+    """1536 -> '1.5 KB'."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TB"
+
+
+@contextlib.contextmanager
+def locked(path: Path | str, message: str = "", wait: bool = False) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path` (made if missing, left in place, empty) for the length of the block.
+
+    The system drops the lock when the process ends, however it ends. If another process holds it, wait for it or raise
+    UserError(`message`). Where the file system offers no locks (some network mounts) the block runs without one.
+    """
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise UserError(message) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+        yield

@@ -1,0 +1,49 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then in a log."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Counts `total` units of work; `update(n)` after each part.
+
+    On a terminal this is a tqdm bar on stderr; elsewhere a line is printed at most every `seconds` and once at the end.
+    `done` units were finished by an earlier run: they count towards the total but not the speed.
+    """
+
+    def __init__(self, total: int, label: str, unit: str, done: int = 0, seconds: float = 15.0):
+        self.total, self.label, self.unit, self.seconds = total, label, unit, seconds
+        self.count, self.start_count = done, done
+        self.start = self.last = time.monotonic()
+        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
+
+    def update(self, n: int, **shown: float) -> None:
+        """Advance by `n` units; `shown` values are printed beside the bar."""
+        self.count += n
+        if self.bar is not None:
+            if shown:
+                self.bar.set_postfix({key: f"{value:.4g}" for key, value in shown.items()}, refresh=False)
+            self.bar.update(n)
+        elif time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            self._line(shown)
+
+    def _line(self, shown: dict[str, float]) -> None:
+        speed = (self.count - self.start_count) / max(time.monotonic() - self.start, 1e-9)
+        left = f", {(self.total - self.count) / speed:.0f} s left" if speed > 0 and self.count < self.total else ""
+        values = "".join(f", {key} {value:.4g}" for key, value in shown.items())
+        print(f"{self.label}: {self.count}/{self.total} {self.unit}, {speed:.1f}/s{left}{values}", flush=True)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        elif self.count > self.start_count:
+            self._line({})
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
