@@ -40,8 +40,8 @@ def main() -> None:
             mean, error = values.mean(axis=0), 1.96 * values.std(axis=0) / len(values) ** 0.5
             seen, top, largest, drawn = (f"{scale * m:.{digits}f} ± {scale * e:.{digits}f}" for scale, digits, m, e in
                                          zip((1, 100, 100, 1), (1, 2, 1, 0), mean, error, strict=False))
-            print(f"| {shape} | {order} | {seen} | {top} | {largest} | {drawn} | {values[:, 4].sum():.0f} of {args.images} |",
-                  flush=True)
+            gaps = f"{values[:, 4].sum():.0f} of {args.images}"
+            print(f"| {shape} | {order} | {seen} | {top} | {largest} | {drawn} | {gaps} |", flush=True)
 
 
 if __name__ == "__main__":

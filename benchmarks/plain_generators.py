@@ -3,40 +3,41 @@ and measured beside."""
 
 import numpy as np
 
-from generators.dead_leaves import CIRCLE, MAX_LEAVES, DeadLeaves, colours, corners, draw_leaves, place
+from generators.dead_leaves import CIRCLE, MAX_LEAVES, SHAPES, DeadLeaves, colours, corners, draw_leaves, kind_of, place
 from generators.process import stream_key
 from utils.seeding import generator
 
 
-def inside_leaf(kind: int, u: np.ndarray, resolution: int) -> np.ndarray:
-    """Which pixels of the frame one leaf covers: bool [resolution, resolution]. Its arguments as in `draw_leaves`."""
+def inside_leaf(u: np.ndarray, kind: int, resolution: int) -> np.ndarray:
+    """Which pixels of the frame one leaf covers: bool [resolution, resolution]. u: its row of `draw_leaves`."""
     centre_x, centre_y, radius = place(u, resolution)
     rows, columns = np.mgrid[:resolution, :resolution]
     x, y = columns - centre_x, rows - centre_y
     if kind == CIRCLE:
         return x**2 + y**2 <= radius**2
-    points = corners(kind, u, radius)
+    points = corners(u, kind, radius)
     inside = np.ones((resolution, resolution), bool)
     for (ax, ay), (bx, by) in zip(points, (*points[1:], points[0]), strict=True):
         inside &= (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0  # on the inner side of the edge from a to b
     return inside
 
 
-def paint_over(kinds: np.ndarray, u: np.ndarray, resolution: int) -> np.ndarray:
+def paint_over(u: np.ndarray, shape: int, resolution: int) -> np.ndarray:
     """Lay every leaf on top of those before it: int32 labels [resolution, resolution], -1 where bare."""
     labels = np.full((resolution, resolution), -1, np.int32)
     for n in range(len(u)):
-        labels[inside_leaf(kinds[n], u[n], resolution)] = n
+        labels[inside_leaf(u[n], kind_of(u[n], shape), resolution)] = n
     return labels
 
 
 def dead_leaves_original(process: DeadLeaves, index: int) -> np.ndarray:
     """Image `index` in the original order, leaf by leaf: uint8 [H, W, 3]."""
-    kinds, u = draw_leaves(generator(stream_key(process), index), MAX_LEAVES, process.shape)
+    shape = SHAPES.index(process.shape)
+    u = draw_leaves(generator(stream_key(process), index), MAX_LEAVES, process.shape)
     image = np.zeros((process.resolution, process.resolution, 3), np.uint8)
     bare = np.ones((process.resolution, process.resolution), bool)
     for n in range(MAX_LEAVES):
-        inside = inside_leaf(kinds[n], u[n], process.resolution)
+        inside = inside_leaf(u[n], kind_of(u[n], shape), process.resolution)
         image[inside] = colours(u[n : n + 1])
         bare &= ~inside
         if not bare.any():

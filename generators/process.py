@@ -7,7 +7,10 @@ and i, whatever else is asked for: draw its randomness from `utils.seeding.gener
 
 import dataclasses
 import functools
+import math
 from typing import Any
+
+import numpy as np
 
 from utils.cli import UserError
 from utils.seeding import stable_key
@@ -32,3 +35,15 @@ def check(process: Any) -> None:
 def stream_key(process: Any) -> int:
     """The 64-bit key of a process's random streams: its class name and every field, the seed included."""
     return stable_key(type(process).__name__, dataclasses.asdict(process))
+
+
+def white_noise(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """Independent uniform numbers in (0, scale), float32, on 256 points: scale (k + 1/2) / 256.
+
+    For noise that is filtered and ends in 8 bits; six times as fast as `rng.random`, as one draw of 64 bits makes 8.
+    """
+    count = math.prod(shape)
+    noise = rng.bit_generator.random_raw(-(-count // 8)).view(np.uint8)[:count].reshape(shape).astype(np.float32)
+    noise += 0.5
+    noise *= scale / 256
+    return noise

@@ -20,9 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from generators.colour_model import components_to_rgb, mondrian, principal_axes, to_uint8
-from generators.process import check, option, stream_key
+from generators.colour_model import components_to_image, mondrian, principal_axes
+from generators.process import check, option, stream_key, white_noise
 from utils.seeding import generator
+
+TINY = np.finfo(np.float32).tiny  # keeps 0 / 0 away
 
 
 def draw_exponents(rng: np.random.Generator) -> tuple[float, float]:
@@ -48,15 +50,30 @@ def magnitude(size: int, a: float, b: float) -> np.ndarray:
     return result
 
 
+def deviation(magnitudes: np.ndarray) -> np.ndarray:
+    """Standard deviation of the fields whose real FFTs have these magnitudes, by Parseval: [C, 1, 1] from [C, N, K].
+
+    A real FFT leaves out the mirror images of all columns but the first and, for even N, the last.
+    """
+    size = magnitudes.shape[1]
+    mirrored = magnitudes[:, :, 1 : (size + 1) // 2]
+    power = np.einsum("cyx,cyx->c", magnitudes, magnitudes) + np.einsum("cyx,cyx->c", mirrored, mirrored)
+    return np.sqrt(power)[:, None, None] / size**2
+
+
 def impose_spectrum(noise: np.ndarray, a: float, b: float) -> np.ndarray:
     """Give each channel the magnitude of (a, b); it keeps its phases, mean and deviation. float32 [C, N, N], both."""
-    mean = noise.mean(axis=(1, 2), keepdims=True)
-    deviation = noise.std(axis=(1, 2), keepdims=True)
-    spectrum = scipy.fft.rfft2(noise - mean)
-    spectrum *= magnitude(noise.shape[-1], a, b) / np.maximum(np.abs(spectrum), np.finfo(np.float32).tiny)
-    shaped = scipy.fft.irfft2(spectrum, s=noise.shape[1:])
-    spread = np.maximum(shaped.std(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
-    return shaped * (deviation / spread) + mean  # the mean of `shaped` is zero: it has no power at frequency zero
+    size = noise.shape[-1]
+    spectrum = scipy.fft.rfft2(noise)
+    mean = spectrum[:, :1, :1].real / size**2
+    spectrum[:, 0, 0] = 0
+    drawn, wanted = np.abs(spectrum), magnitude(size, a, b)
+    scale = deviation(drawn) / np.maximum(deviation(wanted[None]), TINY)
+    np.maximum(drawn, TINY, out=drawn)
+    spectrum *= np.divide(wanted * scale, drawn, out=drawn)
+    field = scipy.fft.irfft2(spectrum, s=noise.shape[1:], overwrite_x=True)
+    field += mean
+    return field
 
 
 @dataclass(frozen=True)
@@ -76,9 +93,9 @@ class Spectrum:
         for image, index in zip(images, indices, strict=True):
             rng = generator(stream_key(self), int(index))
             a, b = draw_exponents(rng)
-            components = impose_spectrum(256 * rng.random((3, size, size), np.float32), a, b)
+            components = impose_spectrum(white_noise(rng, (3, size, size), 256), a, b)
             axes, mu = principal_axes(mondrian(rng, size))
-            image[:] = to_uint8(components_to_rgb(components, axes, mu))
+            image[:] = components_to_image(components, axes, mu)
         return images
 
 

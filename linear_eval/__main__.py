@@ -45,8 +45,6 @@ def options() -> Any:
 
 def ready_output(path: Path) -> None:
     """Find out before the work that the result cannot be written after it."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; --output is the result file, such as {path}/result.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path.parent} cannot be written to; choose another --output")
@@ -57,6 +55,8 @@ def finished(path: Path, expected: list[dict[str, Any]]) -> dict[str, Any] | Non
 
     Raises UserError naming what differs if `path` holds something else.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; --output is the result file, such as {path}/result.json")
     if not path.exists():
         return None
     found = read_json(path)

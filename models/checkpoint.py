@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -26,13 +27,13 @@ def save_encoder(model: SmallAlexNet, path: Path | str) -> None:
 
 def save_torch(value: object, path: Path | str) -> None:
     """torch.save to `path`, whole or not at all. A full disk raises OSError, as it does for every other file."""
-    try:
-        with atomic_open(path) as file:
+    with atomic_open(path) as file:
+        try:
             torch.save(value, file)
-    except RuntimeError as error:  # torch's writer hides the OSError that it met
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        raise
+        except RuntimeError as error:  # torch's writer hides the OSError that it met
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def load_torch(path: Path | str) -> object:
@@ -44,7 +45,9 @@ def load_torch(path: Path | str) -> object:
     if not path.is_file():
         raise UserError(f"{path} is not a file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of other versions; the error says enough
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(f"{path} is not a plain state dict: it is damaged, or holds objects other than tensors, which "
                         "are never loaded because loading them runs code; save model.state_dict() instead") from None

@@ -199,8 +199,10 @@ class Trainer:
                                 images_per_s=values["images_per_s"])
                 if clock.due(time.monotonic()):
                     began = time.monotonic()
+                    board.flush()  # a kill must not take points from before the checkpoint
                     self.save(last)
                     clock.saved(began, time.monotonic())
+            board.flush()
             self.save(last)
         if self.step < self.total_steps:
             print(f"stopped at step {self.step} of {self.total_steps} and saved; run the same command to go on")

@@ -15,7 +15,7 @@ class Progress:
 
     def __init__(self, total: int, label: str, unit: str, done: int = 0, seconds: float = 15.0):
         self.total, self.label, self.unit, self.seconds = total, label, unit, seconds
-        self.count, self.start_count = done, done
+        self.count = self.start_count = self.shown = done
         self.start = self.last = time.monotonic()
         self.bar = tqdm(total=total, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
 
@@ -31,6 +31,7 @@ class Progress:
             self._line(shown)
 
     def _line(self, shown: dict[str, float]) -> None:
+        self.shown = self.count
         speed = (self.count - self.start_count) / max(time.monotonic() - self.start, 1e-9)
         left = f", {(self.total - self.count) / speed:.0f} s left" if speed > 0 and self.count < self.total else ""
         values = "".join(f", {key} {value:.4g}" for key, value in shown.items())
@@ -39,7 +40,7 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-        elif self.count > self.start_count:
+        elif self.count > self.shown:
             self._line({})
 
     def __enter__(self) -> "Progress":

@@ -18,9 +18,10 @@ def images(count=12, height=96, width=128, seed=0):
     """Smooth colour on top of noise, with flat grey, black and white patches: every branch of the hue formula."""
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-    x[:, :20, :20], x[:, 20:40, :20], x[:, 40:60, :20] = 0, 255, 128
-    x[:, :, 60:] = np.linspace(0, 255, width - 60, dtype=np.uint8)[None, None, :, None]
-    x[:, 30:60, 60:, 1] //= 2
+    x[:, :10, :10], x[:, 10:20, :10], x[:, 20:30, :10] = 0, 255, 128
+    right = width // 2
+    x[:, :, right:] = np.linspace(0, 255, width - right, dtype=np.uint8)[None, None, :, None]
+    x[:, height // 3 : height // 2, right:, 1] //= 2
     return torch.from_numpy(x)
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 from benchmarks.plain_generators import dead_leaves_original, inside_leaf, paint_over
 from generators.dead_leaves import (
     CIRCLE,
+    MIXED,
     RADII,
     SHAPES,
     SQUARE,
@@ -15,6 +16,7 @@ from generators.dead_leaves import (
     colours,
     corners,
     draw_leaves,
+    kind_of,
     paint_under,
     place,
 )
@@ -25,18 +27,18 @@ LEAVES = 20_000
 
 
 @pytest.mark.parametrize("resolution", [1, 7, 32, 61])
-@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_painting_under_equals_painting_the_reversed_list_over(shape, resolution):
-    kinds, u = draw_leaves(generator(1, resolution), 150, shape)
+    u, number = draw_leaves(generator(1, resolution), 150, shape), SHAPES.index(shape)
     fast = np.full((resolution, resolution), -1, np.int32)
     for start in range(0, 150, 40):  # in parts, as it is used
-        bare = paint_under(kinds[start : start + 40], u[start : start + 40], start, fast)
-    plain = paint_over(kinds[::-1], u[::-1], resolution)
+        bare = paint_under(u[start : start + 40], number, start, fast)
+    plain = paint_over(u[::-1], number, resolution)
     np.testing.assert_array_equal(fast, np.where(plain < 0, -1, 149 - plain))
     assert bare == (fast < 0).sum()
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_original_order_equals_the_plain_painter(shape):
     process = DeadLeaves(shape, resolution=32, order="original")
     np.testing.assert_array_equal(process.render([3])[0], dead_leaves_original(process, 3))
@@ -51,7 +53,7 @@ def test_original_order_gives_up_after_5000_leaves():
     np.testing.assert_array_equal(image, dead_leaves_original(process, bare[0]))
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, "mixed"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_nearest_first_fills_the_frame(shape):
     process = DeadLeaves(shape, resolution=48)
     labels, colour = process.labels_and_colours(5)
@@ -80,14 +82,13 @@ def test_drawing_in_parts_draws_the_same_leaves(shape):
     whole = draw_leaves(generator(2, 0), 30, shape)
     rng = generator(2, 0)
     parts = [draw_leaves(rng, count, shape) for count in (11, 19)]
-    for i in range(2):
-        np.testing.assert_array_equal(whole[i], np.concatenate([part[i] for part in parts]))
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
 def test_radii_follow_the_nearest_entry_rule():
     weights = RADII**-3.0 - 1
     cumulative = np.cumsum(weights) / weights.sum()
-    _, u = draw_leaves(generator(3, 0), LEAVES, "square")
+    u = draw_leaves(generator(3, 0), LEAVES, "square")
     radii = np.array([place(row, 128)[2] for row in u])
     nearest = np.array([np.abs(cumulative - float(row[0])).argmin() for row in u])  # the rule as it is stated
     np.testing.assert_array_equal(radii, np.maximum((RADII[nearest] * 128).astype(int), 1))
@@ -97,7 +98,7 @@ def test_radii_follow_the_nearest_entry_rule():
 
 
 def test_centres_and_colours_are_uniform_integers():
-    _, u = draw_leaves(generator(4, 0), LEAVES, "circle")
+    u = draw_leaves(generator(4, 0), LEAVES, "circle")
     x, y, _ = np.array([place(row, 100) for row in u]).T
     for values, count in [(x, 100), (y, 100), *((channel, 255) for channel in colours(u).T)]:
         frequencies = np.bincount(values, minlength=count)
@@ -107,15 +108,15 @@ def test_centres_and_colours_are_uniform_integers():
 
 
 def test_mixed_has_the_six_shapes_at_equal_chances():
-    kinds, _ = draw_leaves(generator(5, 0), LEAVES, "mixed")
+    kinds = [kind_of(row, MIXED) for row in draw_leaves(generator(5, 0), LEAVES, "mixed")]
     assert stats.chisquare(np.bincount(kinds, minlength=6)).pvalue > 0.001
 
 
-@pytest.mark.parametrize("shape", SHAPES[1:])
+@pytest.mark.parametrize("shape", SHAPES[1:-1])
 def test_corners_follow_their_definition(shape):
-    kinds, u = draw_leaves(generator(6, 0), 4000, shape)
-    points = np.array([corners(kind, row, 10) for kind, row in zip(kinds, u, strict=True)])
-    np.testing.assert_allclose(np.hypot(points[..., 0], points[..., 1]), 10)  # all on the circle
+    u = draw_leaves(generator(6, 0), 4000, shape)
+    points = np.array([corners(row, SHAPES.index(shape), 10) for row in u])
+    np.testing.assert_allclose(np.hypot(points[..., 0], points[..., 1]), 10, rtol=1e-6)  # all on the circle
     angles = np.arctan2(points[..., 1], points[..., 0]) % (2 * np.pi)
     uniform = {"oriented_square": (angles[:, 0] % (np.pi / 2)) / (np.pi / 2), "rectangle": angles[:, 0] / (np.pi / 2)}
     if shape == "square":
@@ -123,7 +124,7 @@ def test_corners_follow_their_definition(shape):
     elif shape in uniform:
         assert stats.kstest(uniform[shape], "uniform").pvalue > 0.001
         sides = points - np.roll(points, 1, axis=1)
-        np.testing.assert_allclose((sides * np.roll(sides, 1, axis=1)).sum(2), 0, atol=1e-9)  # right angles
+        np.testing.assert_allclose((sides * np.roll(sides, 1, axis=1)).sum(2), 0, atol=1e-4)  # right angles
     else:
         count = 3 if shape == "triangle" else 4
         assert (np.diff(angles, axis=1) >= 0).all()
@@ -133,12 +134,11 @@ def test_corners_follow_their_definition(shape):
 
 
 def test_pixel_rule_by_hand():
-    # Radius 3, centre (50, 50), black, corners at 0, 90 and 180 degrees.
-    u = np.array([0, 0.5, 0.5, 0, 0, 0, 0.0, 0.25, 0.5], np.float32)
-    assert inside_leaf(CIRCLE, u, 100).sum() == 29  # lattice points with x² + y² <= 9
-    assert inside_leaf(SQUARE, u, 100).sum() == 25  # half side 2.12
-    triangle = inside_leaf(TRIANGLE, u, 100)
-    assert triangle[51].sum() == 5 and triangle[52].sum() == 3 and not triangle[49].any()
+    # Radius 3, centre (50, 50), black, corners at 45, 135 and 270 degrees.
+    u = np.array([0, 0.5, 0.5, 0, 0, 0, 0.125, 0.375, 0.75], np.float32)
+    assert inside_leaf(u, CIRCLE, 100).sum() == 29  # lattice points with x² + y² <= 9
+    assert inside_leaf(u, SQUARE, 100).sum() == 25  # half side 2.12
+    assert inside_leaf(u, TRIANGLE, 100)[48:53].sum(axis=1).tolist() == [1, 1, 3, 3, 5]
 
 
 @pytest.mark.parametrize("options", [{"shape": "star"}, {"order": "backwards"}, {"resolution": 0}])

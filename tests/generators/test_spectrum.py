@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.ndimage import uniform_filter
 
 from benchmarks.plain_generators import spectrum_passes
-from generators.colour_model import components_to_rgb, mondrian, principal_axes, to_uint8
+from generators.colour_model import box_blur, components_to_image, mondrian, principal_axes
 from generators.process import stream_key
 from generators.spectrum import Spectrum, draw_exponents, impose_spectrum, magnitude
 from utils.cli import UserError
@@ -40,9 +41,9 @@ def test_exponents_are_found_in_the_images():
     for index, image in enumerate(process.render(range(8))):
         drawn = draw_exponents(generator(stream_key(process), index))
         # The axes are orthogonal, so the power summed over the three channels is that of the components. Rounding to
-        # 8 bits is white noise and drowns high frequencies: the lowest twelve are left.
+        # 8 bits is white noise and drowns high frequencies: the lowest six are left.
         power = (np.abs(np.fft.fft2(image.astype(float), axes=(0, 1))) ** 2).sum(axis=2)
-        assert exponents(power, 12) == pytest.approx(drawn, abs=0.1)
+        assert exponents(power, 6) == pytest.approx(drawn, abs=0.1)
 
 
 def test_mean_and_deviation_are_kept():
@@ -90,26 +91,34 @@ def test_mondrian_is_stretched_bands():
     assert picture.shape == (3, 64, 64) and picture.dtype == np.float32
     assert picture.min() == 0 and picture.max() == pytest.approx(256)
     # Colours are sorted down the columns, so there is far more change from column to column than from row to row.
-    across, down = [np.abs(np.diff(mondrian(generator(6, i), 64).mean(axis=axis), axis=1)).mean()
-                    for axis in (1, 2) for i in [1]]
-    assert across > 2 * down
+    assert np.abs(np.diff(picture.mean(axis=2))).mean() > 2 * np.abs(np.diff(picture.mean(axis=1))).mean()
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 10])
+def test_box_blur_equals_scipy(width):
+    picture = generator(8, width).random((3, 20, 31), np.float32)
+    expected = [uniform_filter(channel, width, mode="nearest") for channel in picture]
+    np.testing.assert_allclose(box_blur(picture, width), expected, atol=1e-6)
 
 
 def test_principal_axes_decorrelate_as_numpy_finds():
     picture = mondrian(generator(7, 0), 48)
     axes, mu = principal_axes(picture)
-    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(mu, picture.reshape(3, -1).mean(axis=1), rtol=1e-5)
     covariance = axes.T @ np.cov(picture.reshape(3, -1).astype(float)) @ axes
     np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-2)
     assert (np.diff(np.diag(covariance)) <= 0).all()  # by falling variance
-    assert (axes[np.abs(axes).argmax(axis=0), np.arange(3)] > 0).all()
-    # The way back: components of the picture make the picture.
+    assert (axes.sum(axis=0) > 0).all()
+    # The way back: the components of the picture make the picture (up to the last stretch, from 0..256).
     components = np.einsum("ji,jhw->ihw", axes, picture - mu[:, None, None]).astype(np.float32)
-    np.testing.assert_allclose(components_to_rgb(components, axes, mu), picture, atol=1e-3)
+    expected = picture.transpose(1, 2, 0) * 255 / 256
+    assert np.abs(components_to_image(components, axes, mu) - expected).max() < 0.51
 
 
-def test_to_uint8_uses_the_whole_range_and_takes_a_flat_picture():
+def test_images_use_the_whole_range_and_a_flat_one_is_black():
     ramp = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-    np.testing.assert_array_equal(to_uint8(ramp), np.rint(ramp * 255 / 11).astype(np.uint8).transpose(1, 2, 0))
-    assert (to_uint8(np.ones((3, 2, 2), np.float32)) == 0).all()
+    axes, mu = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
+    expected = np.rint(ramp * 255 / 11).astype(np.uint8).transpose(1, 2, 0)
+    np.testing.assert_array_equal(components_to_image(ramp, axes, mu), expected)
+    assert (components_to_image(np.ones((3, 2, 2), np.float32), axes, mu) == 0).all()

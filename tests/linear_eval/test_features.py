@@ -26,7 +26,7 @@ def test_decode_is_torchvisions_evaluation_transform(folder):
 def test_decode_names_the_corrupt_file(folder):
     bad = folder / "train" / "red" / "3.png"
     bad.write_bytes(bad.read_bytes()[:60])
-    with pytest.raises(UserError, match="red/3.png"):
+    with pytest.raises(UserError, match=r"red/3\.png"):
         decode(sorted((folder / "train").rglob("*.png")))
 
 

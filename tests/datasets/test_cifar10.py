@@ -1,0 +1,50 @@
+"""CIFAR-10 as a folder, from batches in the published format (the download itself is torchvision's)."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets import cifar10
+from datasets.folder import labelled_images, read_rgb
+from utils.cli import UserError
+
+
+class Fixture:
+    """What torchvision's dataset offers: classes, length, and (image, label) pairs."""
+
+    classes = ("airplane", "frog")
+
+    def __init__(self, root, train, download):
+        self.images = np.random.default_rng(train).integers(0, 256, (6 if train else 4, 32, 32, 3), dtype=np.uint8)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        if i >= len(self):
+            raise IndexError
+        return Image.fromarray(self.images[i]), i % 2
+
+
+def test_pixels_and_classes_are_kept_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10, "CIFAR10", Fixture)
+    cifar10.write_cifar10(tmp_path)
+    (tmp_path / "done.json").unlink()
+    (tmp_path / "val/frog/00003.png").unlink()
+    cifar10.write_cifar10(tmp_path)
+    for split, train in (("train", True), ("val", False)):
+        images = Fixture(None, train, True).images
+        paths, labels, classes = labelled_images(tmp_path, split)
+        assert classes == list(Fixture.classes) and len(paths) == len(images)
+        for path, label in zip(paths, labels, strict=True):
+            assert int(path.stem) % 2 == label
+            assert np.array_equal(np.asarray(read_rgb(path)), images[int(path.stem)])
+
+
+def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
+    def offline(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(cifar10, "CIFAR10", offline)
+    with pytest.raises(UserError, match="could not be downloaded"):
+        cifar10.write_cifar10(tmp_path)

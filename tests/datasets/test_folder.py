@@ -1,0 +1,174 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.datasets import ImageFolder
+
+from datasets.folder import labelled_images, list_images, read_rgb
+from utils.cli import UserError
+
+RGB = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+GREY = RGB[:, :, 0]
+
+
+def pixels(path: Path) -> np.ndarray:
+    image = read_rgb(path)
+    assert image.mode == "RGB"
+    return np.asarray(image).astype(int)
+
+
+def test_order_is_that_of_image_folder(tmp_path):
+    names = ["b/2.jpg", "b/10.JPG", "b/1.png", "a b/x.bmp", "a/deep/x.webp", "a/y.tiff", "a/B.ppm", "C/1.jpeg"]
+    for name in names:
+        path = tmp_path / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(RGB).save(path, "PNG")
+    for other in ("b/notes.txt", "b/.hidden.jpg", "b/x.jpg.part"):
+        (tmp_path / "train" / other).write_text("no image")
+    for hidden in tmp_path.rglob(".*"):
+        hidden.rename(hidden.with_suffix(".txt"))  # ImageFolder would list it
+    theirs = ImageFolder(str(tmp_path / "train"))
+    paths, labels, classes = labelled_images(tmp_path, "train")
+    assert classes == theirs.classes
+    assert list(zip(map(str, paths), labels, strict=True)) == theirs.samples
+    assert labels.dtype == np.int64
+    assert set(list_images(tmp_path)) == set(paths)
+    (tmp_path / "train" / "b" / ".hidden.jpg").write_text("no image")
+    (tmp_path / "train" / "b" / "folder.jpg").mkdir()
+    assert labelled_images(tmp_path, "train")[0] == paths
+
+
+def test_images_lie_under_train_or_at_the_top(tmp_path, image_folder):
+    assert [p.name for p in list_images(image_folder)] == [f"{i:08d}.jpg" for i in range(22)]
+    assert list_images(image_folder / "train") == list_images(image_folder)
+
+
+def test_links_to_class_folders_are_followed(tmp_path, image_folder):
+    (tmp_path / "subset").mkdir()
+    os.symlink(image_folder / "train" / "00000000", tmp_path / "subset" / "class")
+    assert len(list_images(tmp_path / "subset")) == 22
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(UserError, match="none is not a folder"):
+        list_images(tmp_path / "none")
+    with pytest.raises(UserError, match="no images in"):
+        list_images(tmp_path)
+    with pytest.raises(UserError, match="val is not there: labelled images are expected as"):
+        labelled_images(tmp_path, "val")
+    (tmp_path / "val").mkdir()
+    with pytest.raises(UserError, match="has no class folders"):
+        labelled_images(tmp_path, "val")
+    (tmp_path / "val" / "cat").mkdir()
+    with pytest.raises(UserError, match=r"no images in .*val/cat"):
+        labelled_images(tmp_path, "val")
+
+
+def test_a_folder_still_being_generated(tmp_path, make_images):
+    make_images(tmp_path / "set", 3)
+    record = tmp_path / "set" / "dataset.json"
+    record.write_text(json.dumps({"name": "spectrum", "count": 5}))
+    with pytest.raises(UserError, match=r"holds 3 of the 5 images .* still being generated"):
+        list_images(tmp_path / "set")
+    record.write_text(json.dumps({"name": "spectrum", "count": 3}))
+    assert len(list_images(tmp_path / "set")) == 3
+    record.write_text("{")
+    with pytest.raises(UserError, match=r"dataset\.json is not valid JSON"):
+        list_images(tmp_path / "set")
+
+
+def test_colour_is_read_as_it_is(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    assert np.array_equal(pixels(tmp_path / "a.png"), RGB)
+
+
+def test_grey_is_repeated(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    assert np.array_equal(pixels(tmp_path / "a.png"), GREY[:, :, None].repeat(3, axis=2))
+
+
+def test_black_and_white(tmp_path):
+    Image.fromarray(GREY > 127).save(tmp_path / "a.png")
+    assert np.array_equal(pixels(tmp_path / "a.png")[:, :, 0], 255 * (GREY > 127))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ppm"])
+def test_sixteen_bit_grey_is_scaled(tmp_path, name):
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / name)
+    assert np.array_equal(pixels(tmp_path / name)[:, :, 1], GREY)
+
+
+@pytest.mark.parametrize("transparency", [None, 3, bytes(range(256))])
+def test_palette(tmp_path, transparency):
+    image = Image.fromarray(RGB).quantize(200)
+    expected = np.asarray(image.convert("RGB"))
+    image.save(tmp_path / "a.png", **({} if transparency is None else {"transparency": transparency}))
+    assert np.array_equal(pixels(tmp_path / "a.png"), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_an_alpha_channel_is_dropped(tmp_path, mode):
+    image = Image.fromarray(RGB).convert(mode)
+    image.putalpha(Image.fromarray(GREY))
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(pixels(tmp_path / "a.png"), RGB if mode == "RGBA" else np.asarray(image.convert("RGB")))
+
+
+def test_cmyk_photos(tmp_path):
+    smooth = np.asarray(Image.fromarray(RGB).resize((96, 80), Image.Resampling.BICUBIC))
+    Image.fromarray(smooth).convert("CMYK").save(tmp_path / "a.jpg", quality=100, subsampling=0)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.mode == "CMYK"
+    difference = np.abs(pixels(tmp_path / "a.jpg") - smooth)
+    assert difference.mean() < 2 and difference.max() < 20  # of JPEG alone, not inverted
+
+
+def damaged_files(folder: Path) -> dict[str, str]:
+    """Files that must be refused, and what must be said of each."""
+    Image.fromarray(RGB).save(folder / "whole.jpg")
+    Image.fromarray(RGB).save(folder / "whole.png")
+    for suffix in ("jpg", "png"):
+        whole = (folder / f"whole.{suffix}").read_bytes()
+        (folder / f"truncated.{suffix}").write_bytes(whole[: len(whole) // 2])
+    (folder / "zero.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("<html>404 not found</html>")
+    Image.fromarray(GREY.astype(np.float32)).save(folder / "float.tif")
+    Image.fromarray(GREY.astype(np.int32) * -1).save(folder / "negative.tif")
+    return {"truncated.jpg": "cannot be read", "truncated.png": "cannot be read", "zero.jpg": "is not an image",
+            "text.jpg": "is not an image", "float.tif": "floating-point", "negative.tif": "outside 0..65535"}
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    for name, said in damaged_files(tmp_path).items():
+        with pytest.raises(UserError, match=said) as info:
+            read_rgb(tmp_path / name)
+        assert str(tmp_path / name) in str(info.value)
+        assert "\n" not in str(info.value)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on damaged TIFF headers
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "webp", "tif", "ppm"])
+def test_damaged_bytes_never_end_in_a_traceback(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    Image.fromarray(RGB).save(path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        damaged = whole[: rng.integers(len(whole))] if i % 2 else whole.copy()
+        if i % 2 == 0:  # three wrong bytes, mostly in the header
+            damaged[rng.integers(0, min(300, len(whole)), 3)] = rng.integers(0, 256, 3)
+        path.write_bytes(damaged.tobytes())
+        try:
+            assert read_rgb(path).mode == "RGB"
+        except UserError as error:
+            assert str(path) in str(error)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match="decompression bomb"):
+        read_rgb(tmp_path / "a.png")

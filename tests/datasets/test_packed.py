@@ -1,0 +1,203 @@
+import errno
+import os
+import shutil
+from collections import namedtuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.transforms import CenterCrop, Compose, Resize
+
+from datasets import packed
+from datasets.folder import list_images, read_rgb
+from datasets.packed import packed_images, resize_and_crop
+from utils.cli import UserError
+
+
+@pytest.fixture
+def folder(tmp_path, make_images):
+    """Twelve images of 40×40 of one's own to change."""
+    return make_images(tmp_path / "set", 12)
+
+
+@pytest.fixture
+def packings(monkeypatch) -> list:
+    """One entry for each time an array is really made."""
+    calls, pack = [], packed._pack
+    monkeypatch.setattr(packed, "_pack", lambda *arguments: calls.append(arguments) or pack(*arguments))
+    return calls
+
+
+def test_it_holds_the_decoded_images_in_order(folder):
+    images = packed_images(folder)
+    assert images.dtype == np.uint8 and images.shape == (12, 40, 40, 3)
+    for image, path in zip(images, list_images(folder), strict=True):
+        assert np.array_equal(image, np.asarray(read_rgb(path)))
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 0
+
+
+def test_it_is_made_once_and_again_when_the_folder_changes(folder, packings):
+    packed_images(folder)
+    packed_images(folder)
+    assert len(packings) == 1
+    path = list_images(folder)[3]
+    Image.new("RGB", (40, 40), (10, 20, 30)).save(path)
+    assert np.abs(packed_images(folder)[3].astype(int) - (10, 20, 30)).max() <= 2
+    assert len(packings) == 2
+    shutil.copy(path, path.with_name("00000099.jpg"))
+    assert len(packed_images(folder)) == 13
+    path.unlink()
+    assert len(packed_images(folder)) == 12
+    path.with_name("00000099.jpg").rename(path.with_name("00000098.jpg"))
+    packed_images(folder)
+    assert len(packings) == 5
+    packed_images(folder)
+    assert len(packings) == 5
+
+
+def test_a_reader_keeps_its_array_when_the_folder_changes(folder):
+    before = packed_images(folder)
+    copy = before.copy()
+    Image.new("RGB", (40, 40)).save(list_images(folder)[0])
+    packed_images(folder)
+    assert np.array_equal(before, copy)
+
+
+def test_sizes_and_places_have_their_own_arrays(folder, tmp_path, packings):
+    assert packed_images(folder).shape == (12, 40, 40, 3)
+    assert packed_images(folder, resize=16).shape == (12, 16, 16, 3)
+    assert packed_images(folder, cache=tmp_path / "new" / "cache").shape == (12, 40, 40, 3)
+    packed_images(folder)
+    packed_images(folder, 16)
+    assert len(packings) == 3
+    assert (tmp_path / "new" / "cache" / "packed.npy").exists()
+
+
+@pytest.mark.parametrize("size", [(40, 40), (100, 149), (149, 100), (96, 97), (97, 96), (31, 200), (333, 250), (7, 5)])
+@pytest.mark.parametrize("target", [16, 64, 96])
+def test_resize_and_crop_is_torchvisions(size, target):
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    theirs = Compose([Resize(target), CenterCrop(target)])(image)
+    assert np.array_equal(np.asarray(resize_and_crop(image, target)), np.asarray(theirs))
+
+
+def test_mixed_sizes_need_resize(folder, make_images, tmp_path):
+    Image.new("RGB", (60, 45), (200, 100, 50)).save(folder / "train" / "00000000" / "00000005.jpg")
+    with pytest.raises(UserError, match=r"00000000.jpg is 40×40, .*00000005.jpg is 60×45; pass --resize 96"):
+        packed_images(folder)
+    assert not (folder / "packed.npy").exists()
+    images = packed_images(folder, resize=96)
+    assert images.shape == (12, 96, 96, 3)
+    assert np.abs(images[5].astype(int) - (200, 100, 50)).max() <= 3
+
+
+def test_a_bad_image_is_named_and_leaves_no_array(folder):
+    (folder / "train" / "00000000" / "00000007.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"00000007\.jpg is not an image"):
+        packed_images(folder)
+    assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
+
+
+def test_a_failed_rebuild_leaves_no_array_that_looks_valid(folder, packings):
+    packed_images(folder)
+    (folder / "train" / "00000000" / "00000007.jpg").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"00000007\.jpg is not an image"):
+            packed_images(folder)
+    assert len(packings) == 3
+
+
+KILLED = """
+import sys, time
+from datasets import packed
+read = packed.read_rgb
+def slow(path):
+    if path.name == "00000007.jpg":
+        print("packing", flush=True)
+        time.sleep(60)
+    return read(path)
+packed.read_rgb = slow
+packed.packed_images(sys.argv[1])
+"""
+
+
+def test_a_kill_while_packing_leaves_no_wrong_array(folder, start, packings):
+    process = start(["-c", KILLED, folder])
+    assert process.stdout.readline() == "packing\n"
+    process.kill()
+    process.wait()
+    assert not (folder / "packed.npy").exists()
+    images = packed_images(folder)
+    assert len(packings) == 1
+    assert np.array_equal(images[11], np.asarray(read_rgb(list_images(folder)[11])))
+    assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock", "packed.json", "packed.npy"}
+
+
+def test_a_kill_before_the_record_packs_again(folder, packings, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(packed, "write_json", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            packed_images(folder)
+    packed_images(folder)
+    assert len(packings) == 2
+
+
+def test_two_processes_pack_once(folder, start):
+    code = ("import sys; from datasets.packed import packed_images\n"
+            "sys.stdin.readline(); print(packed_images(sys.argv[1]).sum())")
+    both = [start(["-c", code, folder], stdin=-1) for _ in range(2)]
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    lines = [process.communicate()[0].splitlines() for process in both]
+    expected = str(sum(np.asarray(read_rgb(p)).sum(dtype=np.uint64) for p in list_images(folder)))
+    assert [line[-1] for line in lines] == [expected, expected]
+    assert sum("packing" in line for said in lines for line in said) == 1
+
+
+def test_no_room_on_the_disk(folder, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 20_000, 20_000))
+    with pytest.raises(UserError, match=r"needs 56\.2 KB, but only 19\.5 KB are free there; .*--cache DIR"):
+        packed_images(folder)
+    assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
+
+
+def test_space_left_by_a_killed_run_counts_as_free(folder, monkeypatch):
+    (folder / ".packed.npy.tmp").write_bytes(bytes(1000))
+    real = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage",
+                        lambda path: real(path) if not (folder / ".packed.npy.tmp").exists() else pytest.fail("kept"))
+    packed_images(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve space")
+def test_a_disk_that_fills_up_while_packing(folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        packed_images(folder)
+    assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
+
+
+def test_a_read_only_folder_points_to_cache(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(folder))  # root may write anywhere
+    with pytest.raises(UserError, match=r"is not writable.*pass --cache DIR"):
+        packed_images(folder)
+    assert len(packed_images(folder, cache=tmp_path / "cache")) == 12
+
+
+def test_a_read_only_folder_that_is_packed_already_is_read(folder, monkeypatch):
+    packed_images(folder)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert len(packed_images(folder)) == 12
+
+
+def test_command(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["packed", str(folder), "--resize", "16"])
+    packed.main()
+    assert capsys.readouterr().out.splitlines()[-1] == f"12 images of 16×16 pixels, 9.0 KB, packed in {folder}"

@@ -1,0 +1,120 @@
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from linear_eval import report
+from linear_eval.report import collect, markdown, read_results, welch, write_report
+from utils.cli import UserError
+
+RANDOM = {"encoder": "random initialisation", "layer": "fc6", "width": 0.25}
+SPECTRUM = {"encoder": "stat-spectrum", "layer": "fc6", "width": 0.25}
+
+
+def result(row: dict, accuracy: float, train: int = 5000, seed: int = 0, task: str = "cifar10", **facts) -> dict:
+    return {**row, "task": task, "task_sha256": task, "protocol": "cached", "seed": seed, "accuracy": accuracy,
+            "counts": {"train": train, "train_available": 50000, "val": 10000, "classes": 10}, **facts}
+
+
+@pytest.fixture
+def results() -> list[dict]:
+    return [
+        *(result(SPECTRUM, value, encoder_sha256=f"sha {value}") for value in (50.0, 51.0, 52.0)),
+        *(result(RANDOM, value, seed=i, init_seed=i) for i, value in enumerate((44.0, 45.0))),
+        result(RANDOM, 50.0, train=50000, init_seed=0),
+        result({"encoder": "raw pixels"}, 39.0),
+    ]
+
+
+def test_markdown(results):
+    lines = markdown(collect(results)).splitlines()
+    gap = 51.0 - 44.5
+    low, high = stats.ttest_ind([50, 51, 52], [44, 45], equal_var=False).confidence_interval(0.95)
+    assert lines[0] == ("| | cifar10, cached, 5,000 images | − random init | cifar10, cached, 50,000 images | "
+                        "− random init |")
+    assert lines[2] == (f"| stat-spectrum | 51.00 ± 1.00 (n = 3) | +{gap:.2f} [{low:+.2f}, {high:+.2f}] | missing |  |")
+    assert lines[3] == "| random initialisation | 44.50 ± 0.71 (n = 2) |  | 50.00 (n = 1) |  |"
+    assert lines[4] == "| raw pixels | 39.00 (n = 1) | -5.50 | missing |  |"
+
+
+def test_csv_says_the_same(results, tmp_path):
+    write_report(results, tmp_path)
+    with open(tmp_path / "table.csv") as file:
+        rows = {(row["encoder"], row["train"]): row for row in csv.DictReader(file)}
+    assert len(rows) == 6
+    spectrum = rows["stat-spectrum", "5000"]
+    assert (spectrum["n"], spectrum["accuracy_mean"], spectrum["accuracy_sd"]) == ("3", "51.0000", "1.0000")
+    assert float(spectrum["ci95_low"]) < float(spectrum["minus_random_init"]) == 6.5 < float(spectrum["ci95_high"])
+    missing = rows["stat-spectrum", "50000"]
+    assert missing["n"] == "0" and missing["accuracy_mean"] == missing["minus_random_init"] == ""
+
+
+def test_welch_is_scipys():
+    random = np.random.default_rng(0)
+    ours, theirs = random.normal(50, 3, 4).tolist(), random.normal(45, 1, 11).tolist()
+    interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    assert welch(ours, theirs) == pytest.approx((interval.high - interval.low) / 2)
+    assert welch([1.0], theirs) is None
+    assert welch([1.0, 1.0], [2.0, 2.0]) == 0
+
+
+def test_welch_covers_the_truth_in_95_of_100(rounds: int = 1500):
+    random = np.random.default_rng(1)
+    hits = 0
+    for _ in range(rounds):
+        ours, theirs = random.normal(1, 2, 6), random.normal(0, 1, 10)
+        hits += abs(ours.mean() - theirs.mean() - 1) <= welch(ours.tolist(), theirs.tolist())
+    assert abs(hits / rounds - 0.95) < 0.02  # 3.5 standard errors
+
+
+def test_compares_only_equal_width_and_layer(results):
+    other = [result({**RANDOM, "width": 1.0}, 55.0, init_seed=0), result({**SPECTRUM, "layer": "conv5"}, 40.0)]
+    text = markdown(collect(results + other))
+    assert "| stat-spectrum (fc6, width 0.25) | 51.00 ± 1.00 (n = 3) | +6.50" in text
+    assert "| stat-spectrum (conv5, width 0.25) | 40.00 (n = 1) |  |" in text  # no random initialisation at conv5
+    assert "| raw pixels | 39.00 (n = 1) |  |" in text  # two random initialisations: neither is meant
+
+
+def test_a_measurement_read_twice_counts_once(results, tmp_path):
+    nested = {**results[0], "baselines": results[3:5]}
+    for i, value in enumerate([nested, *results]):
+        (tmp_path / f"{i}.json").write_text(json.dumps(value))
+    (tmp_path / "config.json").write_text('{"epochs": 3}')  # not a result: passed over in a folder
+    found = read_results([tmp_path, tmp_path / "0.json"])
+    assert markdown(collect(found)) == markdown(collect(results))
+
+
+def test_files_do_not_depend_on_the_order_of_reading(results, tmp_path):
+    write_report(results, tmp_path / "a")
+    write_report(results[::-1], tmp_path / "b")
+    for name in ("table.md", "table.csv", "accuracy.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    with Image.open(tmp_path / "a" / "accuracy.png") as image:
+        assert image.width > 600
+
+
+def test_two_image_sets_under_one_name(results):
+    with pytest.raises(UserError, match="--task"):
+        collect([*results, result(SPECTRUM, 1.0) | {"task_sha256": "other"}])
+
+
+def test_bad_sources(tmp_path):
+    with pytest.raises(UserError, match="is not there"):
+        read_results([tmp_path / "none"])
+    with pytest.raises(UserError, match="no results"):
+        read_results([tmp_path])
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(UserError, match="not a result"):
+        read_results([tmp_path / "a.json"])
+
+
+def test_the_command(results, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.json").write_text(json.dumps(results[0]))
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / "a.json"), "--output", str(tmp_path / "table")])
+    report.main()
+    assert capsys.readouterr().out == (tmp_path / "table" / "table.md").read_text()
+    assert sorted(path.name for path in (tmp_path / "table").iterdir()) == ["accuracy.png", "table.csv", "table.md"]

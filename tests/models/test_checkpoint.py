@@ -1,0 +1,215 @@
+import collections
+import errno
+import io
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from models import SmallAlexNet, load_encoder, random_encoder, save_encoder
+from models.checkpoint import load_torch, save_torch
+from utils.cli import UserError
+
+SMALL = 1 / 32
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SmallAlexNet:
+    """A small encoder whose batch statistics are no longer those of a new one."""
+    model = SmallAlexNet(SMALL).initialize(0)
+    with torch.no_grad():
+        model(torch.randn(4, 3, 64, 64))
+    return model.eval()
+
+
+@pytest.fixture
+def saved(encoder: SmallAlexNet, tmp_path: Path) -> Path:
+    save_encoder(encoder, tmp_path / "encoder.pth")
+    return tmp_path / "encoder.pth"
+
+
+def refuses(path: Path, match: str) -> None:
+    """`load_encoder` ends in one line that names the file and says `match`."""
+    with pytest.raises(UserError, match=match) as info:
+        load_encoder(path)
+    assert str(path) in str(info.value)
+    assert "\n" not in str(info.value)
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+def test_round_trip(encoder, saved):
+    loaded = load_encoder(saved)
+    assert same(encoder, loaded)
+    assert not loaded.training
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(loaded(x), encoder(x))
+
+
+def test_the_file_is_a_bare_state_dict_and_its_bytes_are_a_function_of_the_weights(encoder, saved, tmp_path):
+    state = torch.load(saved, weights_only=True)
+    assert list(state) == list(encoder.state_dict())
+    save_encoder(encoder.to(memory_format=torch.channels_last), tmp_path / "again.pth")
+    assert (tmp_path / "again.pth").read_bytes() == saved.read_bytes()
+
+
+@pytest.mark.parametrize("width", [1 / 32, 0.05, 0.1, 0.25, 0.3, 1 / 3])
+def test_width_is_read_off_the_weights(width, tmp_path):
+    model = SmallAlexNet(width, out_dim=16)
+    save_encoder(model, tmp_path / "encoder.pth")
+    assert same(model, load_encoder(tmp_path / "encoder.pth"))
+
+
+def test_a_random_encoder_is_where_training_starts():
+    assert same(random_encoder(4, SMALL), SmallAlexNet(SMALL).initialize(4))
+    assert not random_encoder(4, SMALL).training
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_removed(encoder, prefix, tmp_path):
+    torch.save({prefix + name: value for name, value in encoder.state_dict().items()}, tmp_path / "encoder.pth")
+    assert same(encoder, load_encoder(tmp_path / "encoder.pth"))
+
+
+def test_files_of_old_torch_versions_load(encoder, tmp_path):
+    torch.save(encoder.state_dict(), tmp_path / "encoder.pth", _use_new_zipfile_serialization=False)
+    assert same(encoder, load_encoder(tmp_path / "encoder.pth"))
+
+
+def test_a_missing_an_extra_and_a_misshapen_entry_are_named(encoder, tmp_path):
+    path = tmp_path / "encoder.pth"
+    state = encoder.state_dict()
+    torch.save({name: value for name, value in state.items() if name != "blocks.3.1.bias"}, path)
+    refuses(path, r"blocks\.3\.1\.bias")
+    torch.save({**state, "blocks.9.0.weight": torch.zeros(1)}, path)
+    refuses(path, r"blocks\.9\.0\.weight")
+    torch.save({**state, "sub_module.blocks.0.0.weight": torch.zeros(1)}, path)  # a prefix is removed at the start only
+    refuses(path, r"sub_module\.blocks\.0\.0\.weight")
+    torch.save({**state, "blocks.4.0.weight": torch.zeros(6, 12, 5, 5)}, path)
+    refuses(path, r"blocks\.4\.0\.weight")
+    torch.save({**state, "blocks.5.1.weight": torch.zeros(())}, path)
+    refuses(path, r"blocks\.5\.1\.weight")
+
+
+def test_another_architecture(tmp_path):
+    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet.pth")
+    refuses(tmp_path / "resnet.pth", r"another architecture, not a SmallAlexNet \(its first entry is 'conv1.weight'\)")
+    torch.save({}, tmp_path / "empty.pth")
+    refuses(tmp_path / "empty.pth", "another architecture")
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, torch.zeros(3), {"state": {"a": torch.zeros(1)}}])
+def test_other_plain_values(value, tmp_path):
+    torch.save(value, tmp_path / "x.pth")
+    refuses(tmp_path / "x.pth", "is not a state dict of tensors")
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    refuses(tmp_path / "none.pth", "is not a file")
+    refuses(tmp_path, "is not a file")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_damaged_files_never_end_in_a_traceback(encoder, legacy, tmp_path):
+    buffer = io.BytesIO()
+    torch.save(encoder.state_dict(), buffer, _use_new_zipfile_serialization=not legacy)
+    whole, path = buffer.getvalue(), tmp_path / "x.pth"
+    generator = torch.Generator().manual_seed(0)
+    cuts = torch.randint(len(whole), (30,), generator=generator).tolist()
+    for damaged in (b"", b"\0" * 1000, b"<html>not found</html>", whole[-1000:], *(whole[:cut] for cut in cuts)):
+        path.write_bytes(damaged)
+        refuses(path, "not a complete checkpoint|not a plain state dict")
+
+
+class Malicious:
+    """A pickle that makes a file when it is loaded the unsafe way."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "zip", "legacy", "in a state dict"])
+def test_code_in_a_file_never_runs(kind, encoder, tmp_path):
+    bomb, path = Malicious(tmp_path / "executed"), tmp_path / "encoder.pth"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(bomb))
+    elif kind == "in a state dict":
+        torch.save(collections.OrderedDict(encoder.state_dict(), **{"blocks.0.0.weight": bomb}), path)
+    else:
+        torch.save(bomb, path, _use_new_zipfile_serialization=kind == "zip")
+    refuses(path, "never loaded because loading them runs code")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_whole_model_is_not_unpickled(encoder, tmp_path):
+    torch.save(encoder, tmp_path / "model.pth")
+    refuses(tmp_path / "model.pth", r"save model\.state_dict\(\) instead")
+
+
+class Poison:
+    def __reduce__(self):
+        raise ZeroDivisionError
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "last.pth"
+    save_torch({"step": 1}, path)
+    with pytest.raises(ZeroDivisionError):
+        save_torch({"weights": torch.zeros(1000), "step": Poison()}, path)
+    assert load_torch(path) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_kill_during_a_save_leaves_the_old_file(tmp_path, start):
+    path = tmp_path / "last.pth"
+    save_torch({"step": 1}, path)
+    process = start(["-c", "import sys, time, torch\nfrom models.checkpoint import save_torch\n"
+                     "class Slow:\n    def __reduce__(self): print('writing', flush=True); time.sleep(60)\n"
+                     "save_torch([torch.zeros(10**6), Slow()], sys.argv[1])", path])
+    assert process.stdout.readline() == "writing\n"
+    process.kill()
+    process.wait()
+    assert load_torch(path) == {"step": 1}
+
+
+FULL_DISK = """
+import resource, sys, torch
+from models.checkpoint import save_torch
+from utils.cli import run
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+def main():
+    save_torch({"weights": torch.zeros(10**6)}, sys.argv[1])
+run(main)
+"""
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, start):
+    path = tmp_path / "last.pth"
+    save_torch({"step": 1}, path)
+    process = start(["-c", FULL_DISK, path])  # a limit on the file size fails a write as a full disk does
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (1, "", f"error: {path}: File too large\n")
+    assert load_torch(path) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_raises_the_error_of_every_other_file(tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() > 10_000:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    monkeypatch.setattr("utils.files.open", Full, raising=False)
+    with pytest.raises(OSError, match="No space left on device") as info:
+        save_torch({"weights": torch.zeros(10**6)}, tmp_path / "last.pth")
+    assert info.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []

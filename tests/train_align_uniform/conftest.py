@@ -1,0 +1,63 @@
+"""Comparing two runs down to the bit."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from models.checkpoint import load_torch
+from utils.run_folder import RunFolder
+
+TIMES = {"seconds", "images_per_s"}
+
+
+def flatten(value: object, name: str = "") -> dict[str, object]:
+    """Nested dicts and lists as one dict from path to leaf."""
+    if isinstance(value, dict):
+        return {k: v for key, item in value.items() for k, v in flatten(item, f"{name}/{key}").items()}
+    if isinstance(value, list):
+        return flatten(dict(enumerate(value)), name)
+    return {name: value}
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    return [{name: value for name, value in line.items() if name not in TIMES} for line in RunFolder(folder).metrics()]
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows. Its file names order starts by the second, which tests are too quick for."""
+    with TemporaryDirectory() as ordered:
+        files = sorted((folder / "tensorboard").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for i, path in enumerate(files):
+            shutil.copy(path, Path(ordered) / f"{i:04d}.tfevents")
+        board = EventAccumulator(ordered)
+        board.Reload()
+        return {name: [(event.step, event.value) for event in board.Scalars(name)] for name in board.Tags()["scalars"]}
+
+
+@pytest.fixture
+def assert_same_run() -> Callable[[Path, Path], None]:
+    """Two finished run folders hold the same weights, optimiser, encoder, metrics and curves; only times differ."""
+    def compare(a: Path, b: Path) -> None:
+        assert metrics(a) == metrics(b)
+        assert [line["step"] for line in metrics(a)] == list(range(1, len(metrics(a)) + 1))
+        shown = [curves(folder) for folder in (a, b)]
+        assert shown[0].keys() == {"loss", "align", "uniform", "lr", "images_per_s"}
+        for name in shown[0].keys() - TIMES:
+            assert shown[0][name] == shown[1][name], name
+        for curve in shown:
+            assert [step for step, _ in curve["images_per_s"]] == [line["step"] for line in metrics(a)]
+        assert (a / "encoder.pth").read_bytes() == (b / "encoder.pth").read_bytes()
+        states = [flatten(load_torch(folder / "last.pth")) for folder in (a, b)]
+        assert states[0].keys() == states[1].keys()
+        for name, value in states[0].items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, states[1][name]), name
+            elif name.strip("/") not in TIMES:
+                assert value == states[1][name], name
+
+    return compare

@@ -1,0 +1,76 @@
+import argparse
+import errno
+import os
+
+import pytest
+
+from utils import cli
+
+
+def exit_of(main) -> int | str | None:
+    with pytest.raises(SystemExit) as info:
+        cli.run(main)
+    return info.value.code
+
+
+def raises(error: BaseException):
+    def main() -> None:
+        raise error
+    return main
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (143, 143)])
+def test_return_value_is_the_exit_code(returned, code):
+    assert exit_of(lambda: returned) == code
+
+
+def test_user_error_is_one_line(capsys):
+    assert exit_of(raises(cli.UserError("no such dataset; choose another"))) == 1
+    assert capsys.readouterr().err == "error: no such dataset; choose another\n"
+
+
+def test_interrupt(capsys):
+    assert exit_of(raises(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_condition_of_the_machine_is_one_line(capsys):
+    assert exit_of(raises(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/a.jpg"))) == 1
+    assert capsys.readouterr().err == "error: /data/a.jpg: No space left on device\n"
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "gone"), ValueError("a bug"), OSError("no number")])
+def test_faults_of_ours_keep_their_traceback(error):
+    with pytest.raises(type(error)):
+        cli.run(raises(error))
+
+
+def test_a_closed_pipe_is_no_error(start):
+    code = "from utils.cli import run\ndef main():\n  for i in range(10**6): print(i)\nrun(main)"
+    process = start(["-c", code])
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+    process.stdout = None
+
+
+def test_numbers():
+    assert cli.positive_int("3") == 3
+    assert cli.non_negative("0.36") == 0.36
+    for text in ("0", "-1"):
+        with pytest.raises(argparse.ArgumentTypeError, match="at least 1"):
+            cli.positive_int(text)
+    for text in ("nan", "inf", "-0.1", "1e31"):
+        with pytest.raises(argparse.ArgumentTypeError, match="from 0 to"):
+            cli.non_negative(text)
+
+
+def test_parser_shows_docstring_and_defaults_and_takes_no_abbreviations(capsys):
+    parser = cli.parser("python -m x", "Does x.\n\n    python -m x --size 3\n")
+    parser.add_argument("--size", type=int, default=7, help="how large")
+    assert "    python -m x --size 3\n" in parser.format_help()
+    assert "(default: 7)" in parser.format_help()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--si", "3"])
+    assert "unrecognized arguments" in capsys.readouterr().err

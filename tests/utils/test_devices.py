@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from utils import devices
+from utils.cli import UserError
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [(None, "cuda:0"), ([], "cpu"), ([1], "cuda:1"), ([1, 0], "cuda:1")])
+def test_choice_with_gpus(two_gpus, gpus, expected):
+    assert devices.choose_device(gpus) == torch.device(expected)
+
+
+@pytest.mark.parametrize("gpus", [[2], [0, 5], [-1]])
+def test_a_gpu_that_is_not_there(two_gpus, gpus):
+    with pytest.raises(UserError, match="has 2 CUDA GPUs"):
+        devices.choose_device(gpus)
+
+
+def test_choice_without_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.choose_device(None) == torch.device("cpu")
+    with pytest.raises(UserError, match="GPU 0 is not there"):
+        devices.choose_device([0])
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_precision(monkeypatch, fast):
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda device: fast)
+    cpu = torch.device("cpu")
+    assert devices.choose_precision(cpu, "auto") == (torch.bfloat16 if fast else torch.float32)
+    assert devices.choose_precision(cpu, "float32") == torch.float32
+    assert devices.choose_precision(cpu, "bfloat16") == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast(dtype):
+    x = torch.ones(2, 2)
+    with devices.autocast(torch.device("cpu"), dtype):
+        assert (x @ x).dtype == dtype
+
+
+def test_description_has_no_host_name():
+    assert devices.describe(torch.device("cpu")).endswith(f"CPU, {torch.get_num_threads()} threads")
+    assert devices.usable_cpus() >= 1

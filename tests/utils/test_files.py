@@ -1,0 +1,106 @@
+import errno
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from utils.cli import UserError
+from utils.files import atomic_open, human_bytes, locked, read_json, write_bytes, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    with pytest.raises(ZeroDivisionError), atomic_open(path) as file:
+        file.write(b"half of the ne")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_name_appears_only_at_the_end(tmp_path, durable):
+    path = tmp_path / "a"
+    with atomic_open(path, durable) as file:
+        file.write(b"new")
+        file.flush()
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file(tmp_path, start):
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    process = start(["-c", "import sys, time; from utils.files import atomic_open\n"
+                     "with atomic_open(sys.argv[1]) as file:\n"
+                     "    file.write(bytes(10**6)); file.flush(); print('written', flush=True); time.sleep(60)", path])
+    assert process.stdout.readline() == "written\n"
+    process.kill()
+    process.wait()
+    assert path.read_bytes() == b"old"
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as info, atomic_open(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert info.value.filename == str(tmp_path / "a")
+
+
+def test_json_round_trip_and_what_json_cannot_hold(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [1, 2.5, None, "ü"]})
+    assert read_json(path) == {"a": [1, 2.5, None, "ü"]}
+    with pytest.raises(ValueError):
+        write_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": [1, 2.5, None, "ü"]}
+
+
+def test_broken_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": ')
+    with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KB"),
+                                             (5 * 2**30, "5.0 GB"), (2**52, "4096.0 TB")])
+def test_human_bytes(count, text):
+    assert human_bytes(count) == text
+
+
+def test_a_held_lock_refuses(tmp_path):
+    with locked(tmp_path / "lock", "taken"):
+        with pytest.raises(UserError, match="taken"), locked(tmp_path / "lock", "taken"):
+            pass
+    with locked(tmp_path / "lock", "taken"):  # given back
+        pass
+
+
+def hold(start, path: Path):
+    process = start(["-c", "import sys, time; from utils.files import locked\n"
+                     "with locked(sys.argv[1], 'taken'):\n    print('held', flush=True); time.sleep(60)", path])
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_another_process_refuses_and_a_kill_gives_the_lock_back(tmp_path, start):
+    process = hold(start, tmp_path / "lock")
+    with pytest.raises(UserError, match="taken"), locked(tmp_path / "lock", "taken"):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with locked(tmp_path / "lock", "taken"):
+        pass
+
+
+def test_waiting_for_a_lock(tmp_path, start):
+    with locked(tmp_path / "lock"):
+        waiting = start(["-c", "import sys; from utils.files import locked\nprint('asks', flush=True)\n"
+                         "with locked(sys.argv[1], wait=True):\n    print('held')", tmp_path / "lock"])
+        assert waiting.stdout.readline() == "asks\n"
+        time.sleep(0.2)
+        assert waiting.poll() is None
+    assert waiting.stdout.readline() == "held\n"
+    assert waiting.wait() == 0

@@ -1,0 +1,90 @@
+import json
+import socket
+
+import pytest
+
+from utils.cli import UserError
+from utils.run_folder import RunFolder, environment
+
+
+def test_a_new_folder_and_the_same_run_again(tmp_path):
+    config = {"lr": 0.36, "epochs": (155, 170)}
+    for threads in (1, 2):  # facts may differ
+        with RunFolder.open(tmp_path / "runs" / "a", config, threads=threads) as run:
+            assert json.loads((run.path / "config.json").read_text()) == {"lr": 0.36, "epochs": [155, 170]}
+            assert json.loads((run.path / "environment.json").read_text())["threads"] == threads
+            assert run.done is None
+
+
+def test_done_record(tmp_path):
+    with RunFolder.open(tmp_path, {}) as run:
+        assert run.done is None
+        run.finish(loss=-1.0)
+    with RunFolder.open(tmp_path, {}) as run:
+        assert run.done == {"loss": -1.0}
+
+
+def test_other_options_are_named_and_nothing_is_touched(tmp_path):
+    with RunFolder.open(tmp_path, {"lr": 0.36, "seed": 0, "old": 1}):
+        pass
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=r"lr was 0.36, now 0.1; new was None, now 2; old was 1, now None"):
+        with RunFolder.open(tmp_path, {"lr": 0.1, "seed": 0, "new": 2}):
+            pass
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="it is no run folder"):
+        with RunFolder.open(tmp_path, {}):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_two_runs_in_one_folder(tmp_path):
+    with RunFolder.open(tmp_path, {}):
+        with pytest.raises(UserError, match="in use by another run"):
+            with RunFolder.open(tmp_path, {}):
+                pass
+
+
+def test_a_folder_in_use_is_refused_whatever_the_options(tmp_path):
+    with RunFolder.open(tmp_path, {"lr": 1}):
+        with pytest.raises(UserError, match="in use by another run"):
+            with RunFolder.open(tmp_path, {"lr": 2}):
+                pass
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".config.json.17.tmp").write_text("{")  # killed in its first moments
+    (tmp_path / ".lock").touch()
+    with RunFolder.open(tmp_path, {"a": 1}):
+        assert not (tmp_path / ".config.json.17.tmp").exists()
+    (tmp_path / ".last.pth.17.tmp").write_bytes(bytes(100))
+    with RunFolder.open(tmp_path, {"a": 1}):
+        assert not (tmp_path / ".last.pth.17.tmp").exists()
+
+
+def test_metrics_after_the_checkpoint_and_cut_lines_are_dropped(tmp_path):
+    run = RunFolder(tmp_path)
+    run.keep_metrics(0)  # none yet
+    for step in (1, 2, 3):
+        run.log(step=step, loss=step / 2)
+    with open(run.metrics_path, "a") as file:
+        file.write('{"step": 4, "lo')
+    run.keep_metrics(2)
+    assert run.metrics() == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 1.0}]
+    with open(run.metrics_path, "a") as file:
+        file.write('{"step": 3}')  # whole, but the newline is missing
+    run.keep_metrics(9)
+    assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+def test_environment_names_versions_and_neither_host_nor_path():
+    facts = environment(threads=2)
+    assert facts["threads"] == 2
+    assert facts["torch"] and facts["numpy"] and facts["python"]
+    text = json.dumps(facts)
+    assert socket.gethostname() not in text
+    assert "/" not in text

@@ -1,0 +1,49 @@
+"""Training curves of a run, from its metrics.jsonl.
+
+    python -m train_align_uniform.curves encoders/small/dead_leaves-mixed --output curves.png
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from utils.cli import UserError, parser, run
+from utils.files import atomic_open
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+
+def draw_curves(metrics: list[dict[str, float]], path: Path) -> None:
+    """Alignment and uniformity against the step, each with a running mean, as one PNG."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    steps = np.array([m["step"] for m in metrics])
+    window = max(1, len(steps) // 30)
+    for axis, name in zip(axes, ("align", "uniform"), strict=True):
+        values = np.array([m[name] for m in metrics])
+        axis.plot(steps, values, color="0.8", linewidth=1)
+        smooth = np.convolve(values, np.ones(window) / window, "valid")
+        axis.plot(steps[window - 1 :], smooth, color="C0")
+        axis.set(title=f"{name} (lower is better)", xlabel="step")
+    with atomic_open(path) as file:
+        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    p = parser("python -m train_align_uniform.curves", __doc__)
+    p.add_argument("run", type=Path, help="run folder")
+    p.add_argument("--output", type=Path, required=True, help="PNG file to write")
+    args = p.parse_args()
+    source = args.run / "metrics.jsonl"
+    metrics = [json.loads(line) for line in source.read_text().splitlines()] if source.exists() else []
+    if not metrics:
+        raise UserError(f"{source} holds no steps; pass the folder of a training run")
+    draw_curves(metrics, args.output)
+    print(f"{args.output}: {len(metrics)} steps")
+
+
+if __name__ == "__main__":
+    run(main)
