@@ -1,4 +1,4 @@
-"""Speed of a training step (forward, backward, SGD) against the plain float32 step of the paper's code.
+"""Speed of a training step on given views (forward, backward, SGD) against the plain float32 step of the paper's code.
 
     python -m benchmarks.train_step                        # full width, 128 images: about 4 minutes on 2 cores
     python -m benchmarks.train_step --width 0.25 --batch 250
@@ -15,11 +15,10 @@ import torch
 
 from benchmarks.ratio import HEADER, ratios, row
 from models import SmallAlexNet
-from train_align_uniform.embed import embed_pair
 from train_align_uniform.losses import align_uniform_loss
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import parser, positive_int, run
-from utils.devices import autocast, choose_device, choose_precision, describe
+from utils.devices import choose_device, choose_precision, describe
 
 
 def main() -> None:
@@ -36,17 +35,8 @@ def main() -> None:
     trainer = Trainer(config, images, device)
     x, y = trainer.views(0)
 
-    def synchronize() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
     def ours() -> None:
-        with autocast(device, precision):
-            zx, zy = embed_pair(trainer.model, x, y)
-        trainer.optimizer.zero_grad(set_to_none=True)
-        align_uniform_loss(zx, zy)[0].backward()
-        trainer.optimizer.step()
-        synchronize()
+        trainer.update(x, y)  # ends by reading the loss, so the GPU has finished too
 
     model = SmallAlexNet(args.width).initialize(0).to(device).train()
     optimizer = torch.optim.SGD(model.parameters(), config.base_lr, momentum=config.momentum,
@@ -58,7 +48,7 @@ def main() -> None:
         optimizer.zero_grad(set_to_none=True)
         align_uniform_loss(zx, zy)[0].backward()
         optimizer.step()
-        synchronize()
+        next(model.parameters()).sum().item()  # wait for the GPU
 
     values, times = ratios(plain, ours, args.repeats)
     print(f"{describe(device)}, width {args.width:g}, 2 x {args.batch} views, ours in {config.precision}\n\n{HEADER}")

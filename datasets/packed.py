@@ -19,7 +19,7 @@ from PIL import Image
 
 from datasets.folder import list_images, read_rgb
 from utils.cli import UserError, parser, positive_int, run
-from utils.devices import usable_cpus
+from utils.cpus import usable_cpus
 from utils.files import human_bytes, locked, read_json, write_json
 from utils.progress import Progress
 

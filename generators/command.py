@@ -8,6 +8,7 @@ import sys
 from datasets.writer import FORMATS, ImageProcess, write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
+from utils.cpus import usable_cpus
 
 
 def add_writing_options(options: argparse.ArgumentParser) -> None:
@@ -28,18 +29,11 @@ def shard() -> tuple[int, int]:
     return int(rank), int(world_size)
 
 
-def default_workers() -> int:
-    """One for each core that we may use, at most 8."""
-    from utils.devices import usable_cpus  # here, because it loads torch, which --help and mistakes need not wait for
-
-    return min(8, usable_cpus())
-
-
 def write(process: ImageProcess, name: str, samples: int, args: argparse.Namespace) -> None:
     """Write the folder that the options ask for and say in one line what was made and where."""
     rank, world_size = shard()
     written = write_image_folder(process, args.output, samples, name=name, image_format=args.format,
-                                 workers=args.workers or default_workers(), rank=rank, world_size=world_size)
+                                 workers=args.workers or min(8, usable_cpus()), rank=rank, world_size=world_size)
     part = f" (shard {rank} of {world_size})" if world_size > 1 else ""
     size = f"{process.resolution}x{process.resolution} {args.format}"
     if written:

@@ -25,7 +25,8 @@ from linear_eval.probe_cached import fit_probe
 from linear_eval.probe_paper import BATCH_SIZE, BETAS, DECAY, DECAY_AT, EPOCHS, LEARNING_RATE, train_linear
 from models import SmallAlexNet, load_encoder, random_encoder
 from utils.cli import UserError
-from utils.devices import choose_precision, describe, usable_cpus
+from utils.cpus import usable_cpus
+from utils.devices import choose_precision, describe
 from utils.run_folder import environment
 from utils.seeding import permutation, stable_key
 

@@ -16,7 +16,8 @@ from torchvision import transforms
 from datasets.folder import read_rgb
 from models import SmallAlexNet
 from utils.cli import UserError
-from utils.devices import autocast, usable_cpus
+from utils.cpus import usable_cpus
+from utils.devices import autocast
 
 SIZE = SmallAlexNet.SIZE
 

@@ -132,7 +132,7 @@ def summarise(cells: Cells, row: RowKey, condition: Condition) -> Summary | None
 
 
 def layout(cells: Cells) -> tuple[list[RowKey], list[Condition]]:
-    """Rows (encoders from best to worst, then random initialisation, then baselines) and conditions, as in the table."""
+    """Rows (encoders from best to worst, then random initialisation, then baselines) and conditions, in order."""
     last = [RANDOM_INIT, *BASELINES]
     conditions = sorted({condition for _, condition in cells})
 

@@ -124,10 +124,13 @@ class Trainer:
                            SmallAlexNet.MEAN, SmallAlexNet.STD) for view in (0, 1)]
 
     def train_step(self) -> dict[str, float]:
-        """One step; returns loss, its terms and the learning rate. Raises UserError before a bad loss or gradient
-        changes the weights."""
+        """One step, from images to new weights; returns what `update` does."""
+        return self.update(*self.views(self.step))
+
+    def update(self, x: Tensor, y: Tensor) -> dict[str, float]:
+        """Change the weights by one batch of views; returns the loss, its terms and the learning rate. Raises UserError
+        before a loss or gradient that is not finite changes them."""
         c = self.config
-        x, y = self.views(self.step)
         with autocast(self.device, self.dtype):
             zx, zy = embed_pair(self.model, x, y, c.batch_norm)
         loss, align, uniform = align_uniform_loss(zx, zy, c.align_w, c.unif_w, c.align_alpha, c.unif_t)

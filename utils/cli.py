@@ -12,7 +12,10 @@ class UserError(Exception):
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and keeps the example commands of the module docstring as they are written."""
+    """Shows defaults where there are any, and keeps the example commands of the module docstring as written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
 def parser(prog: str, description: str | None) -> argparse.ArgumentParser:

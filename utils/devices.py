@@ -1,6 +1,5 @@
 """Which device computes, in which precision, and what that device is."""
 
-import os
 import platform
 
 import torch
@@ -45,11 +44,6 @@ def choose_precision(device: torch.device, precision: str) -> torch.dtype:
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Autocast to `dtype` on `device`; does nothing for float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
-
-
-def usable_cpus() -> int:
-    """CPU cores this process may run on (fewer than the machine's under a batch system)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe(device: torch.device) -> str:

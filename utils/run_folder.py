@@ -27,13 +27,14 @@ def environment(**extra: Any) -> dict[str, Any]:
         except PackageNotFoundError:
             return None
 
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10).stdout.strip()
-        dirty = bool(subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True,
-                                    text=True, timeout=10).stdout.strip())
-    except (OSError, subprocess.TimeoutExpired):
-        commit, dirty = "", False
+    def git(*arguments: str) -> str:
+        try:
+            return subprocess.run(["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True,
+                                  timeout=10).stdout.strip()
+        except (OSError, subprocess.TimeoutExpired):  # no git, or not a clone
+            return ""
+
+    commit, dirty = git("rev-parse", "--verify", "--quiet", "HEAD"), git("status", "--porcelain", "-uno") != ""
     packages = ("torch", "torchvision", "numpy", "scipy", "pillow", "numba")
     return {"python": platform.python_version(), **{name: of(name) for name in packages},
             "git_commit": commit or None, "git_dirty": dirty if commit else None, **extra}

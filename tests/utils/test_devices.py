@@ -47,4 +47,3 @@ def test_autocast(dtype):
 
 def test_description_has_no_host_name():
     assert devices.describe(torch.device("cpu")).endswith(f"CPU, {torch.get_num_threads()} threads")
-    assert devices.usable_cpus() >= 1
