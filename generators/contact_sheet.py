@@ -4,7 +4,7 @@
     python -m generators.contact_sheet --output docs/overview.png          # every named dataset
     python -m generators.contact_sheet data/small/stat-spectrum --output sheet.png
 
-Names are rendered (images 0, 1, ... of --seed); a folder shows its first images.
+Names are rendered (images 0, 1, ... of --seed); of a folder, images evenly spaced over it are shown.
 """
 
 from pathlib import Path
@@ -27,7 +27,8 @@ def row_of(source: str, columns: int, seed: int) -> tuple[str, list[np.ndarray]]
     Raises UserError if `source` is neither.
     """
     if Path(source).is_dir():
-        paths = list_images(source)[:columns]
+        paths = list_images(source)
+        paths = [paths[i * len(paths) // columns] for i in range(min(columns, len(paths)))]
         return Path(source).resolve().name, [np.asarray(read_rgb(path)) for path in paths]
     images = load(source, seed=seed).render(range(columns))
     return f"{named_datasets()[source].figure}  {source}", list(np.asarray(images))
