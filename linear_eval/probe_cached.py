@@ -120,7 +120,7 @@ def split_held_out(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarra
 def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int) -> tuple[dict[str, float], ...]:
     """Walk L2_GRID from strong to weak, each fit starting from the last, and measure each on held-out training images.
 
-    Stops after two values in a row that are worse than the best. Returns the path: l2, cross_entropy, accuracy (%).
+    Stops at the first value that is worse than the one before. Returns the path: l2, cross_entropy, accuracy (%).
     """
     fit, held_out = (torch.from_numpy(rows).to(features.device) for rows in split_held_out(labels.cpu().numpy(), seed))
     regression = LogisticRegression(features[fit], labels[fit], classes)
@@ -131,7 +131,7 @@ def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int) -> tupl
         scores = F.linear(left_out, probe.weight, probe.bias)
         path.append({"l2": l2, "cross_entropy": F.cross_entropy(scores, left_out_labels).item(),
                      "accuracy": 100 * (scores.argmax(1) == left_out_labels).double().mean().item()})
-        if len(path) - 1 - path.index(min(path, key=lambda tried: tried["cross_entropy"])) == 2:
+        if len(path) > 1 and path[-1]["cross_entropy"] > path[-2]["cross_entropy"]:
             break
     return tuple(path)
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every script. Finds the repository and a Python that has the requirements, making .venv if need be.
 # Overrides: PYTHON=/path/to/python uses that environment as it is.
 #

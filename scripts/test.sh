@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Run the tests (and the linter). Arguments go to pytest:
+# Run the linter and the tests. Arguments go to pytest:
 #
 #   bash scripts/test.sh
-#   bash scripts/test.sh -m slow          # the rest
-#   bash scripts/test.sh tests/datasets
+#   bash scripts/test.sh -m slow          # the tests that take longer
+#   bash scripts/test.sh tests/datasets -k views
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 use_python requirements-dev.txt
 run ruff check "$REPO"
-# Paths are meant relative to the repository, as pytest shows them.
-cd "$REPO"
-run pytest "$@"
+tests=("$REPO/tests")
+for argument in "$@"; do
+    [ ! -e "${argument%%::*}" ] || tests=()
+done
+run pytest --rootdir "$REPO" -c "$REPO/pyproject.toml" ${tests[@]+"${tests[@]}"} "$@"

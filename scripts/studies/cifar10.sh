@@ -9,6 +9,7 @@
 #   OUT=runs/cifar10      folder of images and runs        RESULTS=$OUT/results    result files, table and figure
 #   SETS="a b"            noise sets (default: all named)  SEEDS="0 1 2"           seeds
 #   JOBS=1                encoders trained side by side, each on its share of the cores
+#   IMAGES=10000 STEPS=600 LIMITS="5000 50000"             smaller for a trial
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -45,5 +46,7 @@ for seed in ${SEEDS:-0 1 2}; do
     done
 done | xargs -P "$JOBS" -n 2 bash -c 'set -euo pipefail; train_one "$@"' _
 
-run linear_eval.compare --data "$DATA" --task cifar10 --runs "$OUT/runs" --train-limit ${LIMITS:-5000 50000} --output "$RESULTS"
+# shellcheck disable=SC2086 # a list
+run linear_eval.compare --data "$DATA" --task cifar10 --runs "$OUT/runs" --output "$RESULTS" \
+    --train-limit ${LIMITS:-5000 50000}
 run linear_eval.report "$RESULTS" --output "$RESULTS"
