@@ -9,6 +9,7 @@ package stores pickles, which are read here with everything but NumPy arrays for
 
 import gzip
 import io
+import os
 import pickle
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from utils.cli import UserError, parser, run
-from utils.files import write_bytes, write_json
+from utils.files import read_json, write_bytes, write_json
 from utils.seeding import generator, stable_key
 
 SPECIES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
@@ -61,28 +62,30 @@ def load_animal_shapes() -> tuple[np.ndarray, np.ndarray]:
 def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
     """Write the silhouettes under `root`, a seeded fifth of each species as val; returns the counts.
 
-    Does nothing if it was done before. Raises UserError if `root` holds something else.
+    Does nothing if it was done before. Raises UserError if `root` holds something else, or a split of another seed.
     """
     root = Path(root)
-    done = root / "dataset.json"
+    record = {"name": "animal_shapes", "source": "PyPI animal-shape-mnist (MIT)", "seed": seed}
     images, labels = load_animal_shapes()
     val = np.zeros(len(images), bool)
     for species in range(len(SPECIES)):
         members = generator(stable_key("animal_shapes", seed), species).permutation(np.flatnonzero(labels == species))
         val[members[: round(VAL_SHARE * len(members))]] = True
     counts = {"train": int((~val).sum()), "val": int(val.sum())}
-    if done.exists():
+    record["splits"] = counts
+    if root.is_dir() and any(root.iterdir()):
+        if not (root / "dataset.json").exists() or read_json(root / "dataset.json") != record:
+            raise UserError(f"{root} holds other files, or a split of another --seed; choose another --output")
         return counts
-    if root.exists() and any(p.name not in ("train", "val") for p in root.iterdir()):
-        raise UserError(f"{root} holds other files; choose another --output")
+    partial = root.absolute().with_name(f".{root.absolute().name}.partial")  # takes its name when it is complete
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-        folder = root / ("val" if val[i] else "train") / SPECIES[label]
+        folder = partial / ("val" if val[i] else "train") / SPECIES[label]
         folder.mkdir(parents=True, exist_ok=True)
         data = io.BytesIO()
         Image.fromarray(image).save(data, "PNG")
         write_bytes(folder / f"{i:05d}.png", data.getvalue(), durable=False)
-    write_json(done, {"name": "animal_shapes", "source": "PyPI animal-shape-mnist (MIT)", "seed": seed,
-                      "splits": counts})
+    write_json(partial / "dataset.json", record)
+    os.replace(partial, root)
     return counts
 
 

@@ -17,12 +17,15 @@ from utils.progress import Progress
 def write_cifar10(root: Path | str) -> None:
     """Download CIFAR-10 to `root`/download and write it as an image folder; goes on where it was stopped.
 
-    Raises UserError if the download fails.
+    Raises UserError if the download fails, or if `root` holds something else.
     """
     root = Path(root)
     done = root / "done.json"
     if done.exists():
         return
+    if root.is_dir() and any(root.iterdir()) and not (root / "download").exists():
+        raise UserError(f"{root} holds other files; choose another --output")
+    (root / "download").mkdir(parents=True, exist_ok=True)
     for split in ("train", "val"):
         try:
             data = CIFAR10(root / "download", train=split == "train", download=True)

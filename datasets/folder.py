@@ -17,7 +17,7 @@ def list_images(root: Path | str) -> list[Path]:
     """Every image under `root`/train if that exists, else under `root`, by folder and then by name.
 
     Links to folders are followed. Raises UserError for a missing folder, one without images, and one whose record
-    asks for more images than are there.
+    (beside `train`, also when that itself is `root`) asks for more images than are there.
     """
     root = Path(root)
     folder = root / "train" if (root / "train").is_dir() else root
@@ -25,9 +25,10 @@ def list_images(root: Path | str) -> list[Path]:
         raise UserError(f"{root} is not a folder; pass a folder of images, or make one: python -m generators --help")
     paths = [Path(parent, name) for parent, _, names in sorted(os.walk(folder, followlinks=True))
              for name in sorted(names) if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
-    record = root / RECORD
-    if record.exists():
-        expected = read_json(record).get("count")
+    home = folder.parent if folder.resolve().name == "train" else folder
+    if (home / RECORD).exists():
+        record = read_json(home / RECORD)
+        expected = record.get("count") if isinstance(record, dict) else None
         if expected is not None and len(paths) != expected:
             raise UserError(f"{root} holds {len(paths)} of the {expected} images its {RECORD} names: it is still being "
                             "generated, or was interrupted; run the command that makes it again to finish it")

@@ -27,11 +27,18 @@ CHUNK = 1024  # images decoded between two updates of the progress line
 
 
 def fingerprint(root: Path, paths: list[Path]) -> str:
-    """SHA-256 over name, size and modification time of every image: a changed folder has another one."""
+    """SHA-256 over name, size and modification time of every image: a changed folder has another one.
+
+    Raises UserError for a link to nothing.
+    """
     digest = hashlib.sha256()
     for path in paths:
-        stat = path.stat()
-        digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            raise UserError(f"{path} is a link to nothing, or was just deleted; remove or replace it") from None
+        # fsencode: a file name is bytes, and need not be valid UTF-8
+        digest.update(os.fsencode(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"))
     return digest.hexdigest()
 
 

@@ -33,6 +33,7 @@ from utils.run_folder import environment
 
 FORMATS = ("jpg", "png")
 FOLDER = 1000  # images in one folder; shards are made of whole folders
+MOST = 10**8  # images of a folder: their numbers have 8 digits
 CHUNK = 50  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
@@ -61,6 +62,8 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     if samples < 1 or workers < 1 or image_format not in FORMATS or not 0 <= rank < world_size:
         raise UserError(f"cannot write {samples} images as {image_format} with {workers} workers, rank {rank} of "
                         f"{world_size}: one image, one worker or more, as {' or '.join(FORMATS)}, rank < world size")
+    if samples > MOST:
+        raise UserError(f"{samples:,} images are more than the {MOST:,} that a folder can hold; pass fewer --samples")
     record = describe(process, name, samples, image_format)
     check_record(root, record)
     todo = missing(root, samples, image_format, rank, world_size)
@@ -104,6 +107,8 @@ def check_record(root: Path, record: dict[str, Any]) -> None:
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
         return
     before = read_json(root / RECORD)
+    if not isinstance(before, dict):
+        raise UserError(f"{root / RECORD} is not the record of a dataset; choose another --output")
     changed = [key for key in record if key != "count" and before.get(key) != record[key]]
     if changed:
         said = "; ".join(f"{key} is {before.get(key)!r} there, {record[key]!r} here" for key in changed)
@@ -129,7 +134,7 @@ def missing(root: Path, samples: int, image_format: str, rank: int, world_size: 
         folder = image_path(root, start, image_format).parent
         there = set(os.listdir(folder)) if folder.is_dir() else set()
         absent += [i for i in range(start, min(start + FOLDER, samples))
-                   if image_path(root, i, image_format).name not in there]
+                   if f"{i:08d}.{image_format}" not in there]
     return absent
 
 

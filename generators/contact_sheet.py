@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.folder import list_images, read_rgb
 from generators.named import load, named_datasets
-from utils.cli import parser, positive_int, run
+from utils.cli import UserError, parser, positive_int, run
 from utils.files import atomic_open
 
 matplotlib.use("Agg")
@@ -30,6 +30,8 @@ def row_of(source: str, columns: int, seed: int) -> tuple[str, list[np.ndarray]]
         paths = list_images(source)
         paths = [paths[i * len(paths) // columns] for i in range(min(columns, len(paths)))]
         return Path(source).resolve().name, [np.asarray(read_rgb(path)) for path in paths]
+    if "/" in source:
+        raise UserError(f"{source} is not a folder; pass folders of images or names of datasets")
     images = load(source, seed=seed).render(range(columns))
     return f"{named_datasets()[source].figure}  {source}", list(np.asarray(images))
 

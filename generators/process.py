@@ -22,13 +22,14 @@ def option(default: Any, help: str, choices: tuple[str, ...] | None = None) -> A
 
 
 def check(process: Any) -> None:
-    """For `__post_init__`. Raises UserError for a value that is none of its choices and for a resolution below 1."""
+    """For `__post_init__`. Raises UserError for a value that is none of its choices and for a resolution below 1 or
+    above 16384, where one image takes gigabytes."""
     for field in dataclasses.fields(process):
         value, choices = getattr(process, field.name), field.metadata.get("choices")
         if choices and value not in choices:
             raise UserError(f"{field.name} must be one of {', '.join(choices)}, not {value!r}")
-    if process.resolution < 1:
-        raise UserError(f"resolution must be at least 1, not {process.resolution}")
+    if not 1 <= process.resolution <= 16384:
+        raise UserError(f"resolution must lie between 1 and 16384, not {process.resolution}")
 
 
 @functools.lru_cache

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from linear_eval.baselines import BASELINES
-from linear_eval.evaluate import PROTOCOLS, baseline_row, encoder_row, evaluate, identity, load_task, random_row
+from linear_eval.evaluate import (
+    PROTOCOLS,
+    baseline_row,
+    encoder_row,
+    evaluate,
+    finished,
+    identity,
+    load_task,
+    random_row,
+)
 from models import SmallAlexNet
 from utils.cli import UserError, parser, positive_int, run
 from utils.devices import choose_device
-from utils.files import read_json, write_json
+from utils.files import write_json
 
 
 def options() -> Any:
@@ -50,28 +59,6 @@ def ready_output(path: Path) -> None:
         raise UserError(f"{path.parent} cannot be written to; choose another --output")
 
 
-def finished(path: Path, expected: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The result in `path` if it is that of `expected` (the row's identity, then those of its baselines).
-
-    Raises UserError naming what differs if `path` holds something else.
-    """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; --output is the result file, such as {path}/result.json")
-    if not path.exists():
-        return None
-    found = read_json(path)
-    if not isinstance(found, dict) or "accuracy" not in found:
-        raise UserError(f"{path} is not a result of linear_eval; choose another --output")
-    ignored = {"precision"}  # follows the machine, not the command
-    changed = [key for key in expected[0] if key not in ignored and found.get(key) != expected[0][key]]
-    if changed:
-        said = "; ".join(f"{key} was {found.get(key)!r}, now {expected[0][key]!r}" for key in changed)
-        raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
-    if len(found.get("baselines", [])) < len(expected) - 1:
-        raise UserError(f"{path} holds this result without --baselines; choose another --output, or delete it")
-    return found
-
-
 def show(result: dict[str, Any]) -> None:
     for row in [result, *result.get("baselines", [])]:
         print(f"{row['encoder']:24s} {row['accuracy']:6.2f} % ± {row['standard_error']:.2f} on {row['task']} "
@@ -94,7 +81,12 @@ def main() -> None:
                   *(baseline_row(name) for name in BASELINES)]
         rows += [other for other in others if other.name != row.name]
 
-    result = finished(args.output, [identity(task, row, args.protocol, args.train_limit, args.seed) for row in rows])
+    if args.output.is_dir():
+        raise UserError(f"{args.output} is a folder; --output is the result file, such as {args.output}/result.json")
+    expected = [identity(task, row, args.protocol, args.train_limit, args.seed) for row in rows]
+    result = finished(args.output, expected[0])
+    if result is not None and len(result.get("baselines", [])) < len(expected) - 1:
+        raise UserError(f"{args.output} holds this result without --baselines; choose another --output, or delete it")
     if result is None:
         ready_output(args.output)
         result, *beside = (evaluate(task, row, device=device, protocol=args.protocol, train_limits=[args.train_limit],

@@ -6,16 +6,18 @@ Finds <runs>/<name>/seed-<k>/encoder.pth and writes one result a row and number 
 <output>/<name>-seed-<k>-<images>.json, for these encoders, for random initialisations at their width and for the
 baselines without a network. Seed k also chooses the training images and the split on which the regularisation is
 chosen. What is there already is left alone, so the same command goes on where it stopped, or adds what has been trained
-since.
+since. A file that holds another result (of an encoder trained anew, say) is refused.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from linear_eval.baselines import BASELINES
-from linear_eval.evaluate import Row, baseline_row, encoder_row, evaluate, load_task, random_row
-from models import load_encoder
+from linear_eval.evaluate import Row, baseline_row, encoder_row, evaluate, finished, load_task, random_row
+from models import SmallAlexNet, load_encoder
 from utils.cli import UserError, parser, positive_int, run
 from utils.devices import choose_device
 from utils.files import write_json
@@ -39,7 +41,7 @@ def main() -> None:
     p.add_argument("--task", help="the task's name in tables (default: that of the --data folder)")
     p.add_argument("--train-limit", type=positive_int, nargs="+", help="numbers of training images (default: all)")
     p.add_argument("--random-inits", type=int, default=10, help="random initialisations, seeds 0, 1, ...")
-    p.add_argument("--layer", default="fc6", help="where features are taken")
+    p.add_argument("--layer", choices=SmallAlexNet.LAYERS, default="fc6", help="where features are taken")
     p.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
     args = p.parse_args()
     device = choose_device(args.gpus)
@@ -48,19 +50,22 @@ def main() -> None:
     width = load_encoder(runs[0][2]).blocks[5][1].out_features / 4096
     limits = args.train_limit or [len(task.train.paths)]
 
-    def rows() -> Iterator[tuple[str, int, Callable[[], Row]]]:
+    def rows() -> Iterator[tuple[str, int, dict[str, Any], Callable[[], Row]]]:
         for name in BASELINES:
-            yield name, 0, lambda name=name: baseline_row(name)
+            yield name, 0, {}, lambda name=name: baseline_row(name)
         for name, seed, path in runs:
-            yield name, seed, lambda name=name, path=path: encoder_row(path, device, args.layer, name)
+            facts = {"layer": args.layer, "encoder_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            yield name, seed, facts, lambda name=name, path=path: encoder_row(path, device, args.layer, name)
         for seed in range(args.random_inits):
-            yield "random-init", seed, lambda seed=seed: random_row(seed, device, args.layer, width)
+            facts = {"layer": args.layer, "width": round(width, 3)}
+            yield "random-init", seed, facts, lambda seed=seed: random_row(seed, device, args.layer, width)
 
     args.output.mkdir(parents=True, exist_ok=True)
     todo = []
-    for name, seed, row in rows():
+    for name, seed, facts, row in rows():
+        expected = {"task": task.name, "task_sha256": task.sha256, "seed": seed, **facts}
         files = {n: args.output / f"{name.replace(' ', '-')}-seed-{seed}-{n}.json" for n in limits}
-        missing = {n: path for n, path in files.items() if not path.exists()}
+        missing = {n: path for n, path in files.items() if finished(path, expected) is None}
         if missing:
             todo.append((seed, row, missing))
     with Progress(len(todo), f"probing on {task.name}", "rows") as progress:

@@ -27,6 +27,7 @@ from models import SmallAlexNet, load_encoder, random_encoder
 from utils.cli import UserError
 from utils.cpus import usable_cpus
 from utils.devices import choose_precision, describe
+from utils.files import read_json
 from utils.run_folder import environment
 from utils.seeding import permutation, stable_key
 
@@ -155,6 +156,24 @@ def identity(task: Task, row: Row, protocol: str, train_limit: int | None, seed:
     counts = {"train": count, "train_available": available, "val": len(task.val.paths), "classes": classes}
     return {"encoder": row.name, **row.facts, "task": task.name, "task_sha256": task.sha256, "protocol": protocol,
             "seed": seed, "counts": counts}
+
+
+def finished(path: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
+    """The result in `path`, None if there is none yet.
+
+    Raises UserError naming what differs from `expected` (`identity` or a part of it) if the file holds something else.
+    """
+    if not path.exists():
+        return None
+    found = read_json(path)
+    if not isinstance(found, dict) or "accuracy" not in found:
+        raise UserError(f"{path} is not a result of linear_eval; choose another --output")
+    ignored = {"precision"}  # follows the machine, not the command
+    changed = [key for key in expected if key not in ignored and found.get(key) != expected[key]]
+    if changed:
+        said = "; ".join(f"{key} was {found.get(key)!r}, now {expected[key]!r}" for key in changed)
+        raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
+    return found
 
 
 def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cached",

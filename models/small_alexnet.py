@@ -4,6 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.cli import UserError
+
+
+def check_width(width: float) -> None:
+    """Raises UserError for a width outside 1/96 (one channel in the first layer) to 4 (900 million parameters)."""
+    if not 1 / 96 <= width <= 4:  # NaN is refused too
+        raise UserError(f"an encoder's width must lie between 1/96 and 4, not {width:g}")
+
 
 class L2Norm(nn.Module):
     """Divide each row by its Euclidean norm."""
@@ -21,7 +29,7 @@ class SmallAlexNet(nn.Module):
     """Eight blocks: five 3×3 convolutions, then fc6, fc7 and fc8 on the unit sphere.
 
     `width` multiplies every channel count but the output's; 1 is the published network with 58,678,368 parameters.
-    Parameter names are those of the published encoders (`blocks.<block>.<layer>`).
+    Parameter names are those of the published encoders (`blocks.<block>.<layer>`). Raises UserError (`check_width`).
     """
 
     SIZE = 64  # input height and width in pixels
@@ -32,6 +40,7 @@ class SmallAlexNet(nn.Module):
 
     def __init__(self, width: float = 1.0, out_dim: int = 128):
         super().__init__()
+        check_width(width)
         c1, c2, c3, c4, c5, fc = (max(1, round(n * width)) for n in self.CHANNELS)
         self.blocks = nn.ModuleList([
             _conv(3, c1, pool=True),
@@ -46,7 +55,7 @@ class SmallAlexNet(nn.Module):
 
     def initialize(self, seed: int) -> "SmallAlexNet":
         """Weights from N(0, 0.02²), biases 0, BatchNorm at identity: a function of `seed` alone. Returns self."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed % 2**64)  # what torch itself makes of negative seeds
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.normal_(module.weight, 0.0, 0.02, generator=generator)

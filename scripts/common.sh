@@ -26,7 +26,10 @@ find_python() {
 
 use_python() {
     local requirements="$REPO/$1" venv="$REPO/.venv" base done_mark
-    [ -z "${PYTHON:-}" ] || return 0
+    if [ -n "${PYTHON:-}" ]; then
+        command -v "$PYTHON" >/dev/null || fail "PYTHON=$PYTHON is not a program; unset it to use $venv"
+        return 0
+    fi
     PYTHON="$venv/bin/python"
     done_mark="$venv/installed-$1"
     # The mark is a copy of what was installed, written last: a changed file, or a cut-off install, installs again.

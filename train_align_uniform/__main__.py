@@ -17,6 +17,7 @@ import torch
 
 from datasets.folder import RECORD, list_images
 from datasets.packed import packed_images
+from models.small_alexnet import check_width
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
@@ -74,8 +75,9 @@ def main() -> int:
                         "and with more the batch statistics would mean something else")
     if gpus is not None and len(gpus) == 2 and args.batch_norm == "joint":
         raise UserError("--batch_norm joint needs both views on one device; pass one GPU, or --batch_norm per-view")
-    if not 1 / 96 <= args.width <= 4:
-        raise UserError(f"--width must lie between 1/96 and 4, not {args.width:g}")
+    check_width(args.width)
+    if gpus is not None and len(set(gpus)) < len(gpus):
+        raise UserError(f"--gpus names GPU {gpus[0]} twice; name two different ones, or one")
     if args.warmup_steps < 0:
         raise UserError(f"--warmup_steps must be at least 0, not {args.warmup_steps}")
     device = choose_device(gpus)

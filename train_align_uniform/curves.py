@@ -41,6 +41,7 @@ def main() -> None:
     metrics = [json.loads(line) for line in source.read_text().splitlines()] if source.exists() else []
     if not metrics:
         raise UserError(f"{source} holds no steps; pass the folder of a training run")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
     draw_curves(metrics, args.output)
     print(f"{args.output}: {len(metrics)} steps")
 

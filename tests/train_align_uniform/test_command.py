@@ -78,8 +78,8 @@ def refused(command) -> Callable[..., None]:
     ("one GPU or two, not 3", ["--gpus", "0", "1", "2"]),
     ("--batch_norm joint needs both views on one device", ["--gpus", "0", "1", "--batch_norm", "joint"]),
     ("--gpus", ["--gpus", "97"]),
-    ("--width must lie between", ["--width", "0"]),
-    ("--width must lie between", ["--width", "nan"]),
+    ("width must lie between", ["--width", "0"]),
+    ("width must lie between", ["--width", "nan"]),
     ("--warmup_steps must be at least 0", ["--warmup_steps", "-1"]),
 ])
 def test_options_that_cannot_be(refused, image_folder, tmp_path, said, arguments):
