@@ -71,9 +71,12 @@ def test_a_folder_still_being_generated(tmp_path, make_images):
     make_images(tmp_path / "set", 3)
     record = tmp_path / "set" / "dataset.json"
     record.write_text(json.dumps({"name": "spectrum", "count": 5}))
-    with pytest.raises(UserError, match=r"holds 3 of the 5 images .* still being generated"):
-        list_images(tmp_path / "set")
+    for root in (tmp_path / "set", tmp_path / "set" / "train"):
+        with pytest.raises(UserError, match=r"holds 3 of the 5 images .* still being generated"):
+            list_images(root)
     record.write_text(json.dumps({"name": "spectrum", "count": 3}))
+    assert len(list_images(tmp_path / "set")) == 3
+    record.write_text("[]")  # whatever it is, it asks for nothing
     assert len(list_images(tmp_path / "set")) == 3
     record.write_text("{")
     with pytest.raises(UserError, match=r"dataset\.json is not valid JSON"):

@@ -163,6 +163,16 @@ def test_folders_with_something_else_are_refused(tmp_path):
     with pytest.raises(UserError, match="is a file"):
         write(tmp_path / "holiday.jpg")
     assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "dataset.json").write_text("[]")
+    with pytest.raises(UserError, match="not the record of a dataset"):
+        write(tmp_path / "list")
+
+
+def test_more_images_than_numbers_are_refused_at_once(tmp_path):
+    with pytest.raises(UserError, match="more than the 100,000,000"):
+        write(tmp_path / "a", 10**8 + 1)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("options", [{"samples": 0}, {"workers": 0}, {"image_format": "gif"},
