@@ -23,10 +23,14 @@ def test_written_folder_holds_the_pixels_and_a_fifth_of_each_species_as_val(tmp_
     images, labels = load_animal_shapes()
     some = np.concatenate([np.flatnonzero(labels == species)[:10] for species in range(len(SPECIES))])
     monkeypatch.setattr(animal_shapes, "load_animal_shapes", lambda: (images[some], labels[some]))
-    assert write_animal_shapes(tmp_path) == {"train": 80, "val": 20}
-    assert write_animal_shapes(tmp_path) == {"train": 80, "val": 20}  # again: nothing to do
+    root = tmp_path / "animals"
+    assert write_animal_shapes(root) == {"train": 80, "val": 20}
+    assert write_animal_shapes(root) == {"train": 80, "val": 20}  # again: nothing to do
+    assert [path.name for path in tmp_path.iterdir()] == ["animals"]
+    with pytest.raises(UserError, match="another --seed"):
+        write_animal_shapes(root, seed=1)
     for split, count in (("train", 8), ("val", 2)):
-        paths, split_labels, classes = labelled_images(tmp_path, split)
+        paths, split_labels, classes = labelled_images(root, split)
         assert tuple(classes) == SPECIES and np.bincount(split_labels).tolist() == [count] * len(SPECIES)
         for path, label in zip(paths, split_labels, strict=True):
             i = int(path.stem)
@@ -39,6 +43,10 @@ def test_other_files_are_left_alone(tmp_path):
     with pytest.raises(UserError, match="holds other files"):
         write_animal_shapes(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "photos/train/cat").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds other files"):
+        write_animal_shapes(tmp_path / "photos")
+    assert not any((tmp_path / "photos/train/cat").iterdir())
 
 
 class Malicious:

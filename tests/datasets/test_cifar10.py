@@ -47,4 +47,11 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cifar10, "CIFAR10", offline)
     with pytest.raises(UserError, match="could not be downloaded"):
+        cifar10.write_cifar10(tmp_path / "cifar10")
+
+
+def test_other_files_are_left_alone(tmp_path):
+    (tmp_path / "train/cat").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds other files"):
         cifar10.write_cifar10(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["train", "cat"]

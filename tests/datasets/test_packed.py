@@ -100,6 +100,17 @@ def test_a_bad_image_is_named_and_leaves_no_array(folder):
     assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
 
 
+def test_a_link_to_nothing_is_named(folder):
+    (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
+        packed_images(folder)
+
+
+def test_file_names_need_not_be_text(folder):
+    os.rename(folder / "train" / "00000000" / "00000000.jpg", os.fsencode(folder) + b"/train/00000000/\xff.jpg")
+    assert len(packed_images(folder)) == 12
+
+
 def test_a_failed_rebuild_leaves_no_array_that_looks_valid(folder, packings):
     packed_images(folder)
     (folder / "train" / "00000000" / "00000007.jpg").write_bytes(b"")

@@ -28,6 +28,8 @@ def test_a_folder_is_shown_from_end_to_end(image_folder):
 def test_an_unknown_source_is_refused():
     with pytest.raises(UserError, match="there is no dataset called 'nothing'"):
         row_of("nothing", 2, seed=0)
+    with pytest.raises(UserError, match="data/nothing is not a folder"):
+        row_of("data/nothing", 2, seed=0)
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path):

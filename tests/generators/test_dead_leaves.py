@@ -141,7 +141,8 @@ def test_pixel_rule_by_hand():
     assert inside_leaf(u, TRIANGLE, 100)[48:53].sum(axis=1).tolist() == [1, 1, 3, 3, 5]
 
 
-@pytest.mark.parametrize("options", [{"shape": "star"}, {"order": "backwards"}, {"resolution": 0}])
+@pytest.mark.parametrize("options", [{"shape": "star"}, {"order": "backwards"}, {"resolution": 0},
+                                     {"resolution": 16385}])
 def test_unknown_values_are_refused(options):
     with pytest.raises(UserError, match=next(iter(options))):
         DeadLeaves(**options)

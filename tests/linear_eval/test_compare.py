@@ -50,3 +50,10 @@ def test_every_row_is_probed_once_and_results_are_not_done_again(runs, tmp_path,
     again = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "out").glob("*.json"))}
     assert set(again) == set(kept)
     assert sum(again[path] != kept[path] for path in kept) == 1
+
+    save_encoder(random_encoder(20, WIDTH), runs / "b/seed-0/encoder.pth")  # trained anew: the results are of another
+    with pytest.raises(UserError, match=r"b-seed-0-6\.json holds another result \(encoder_sha256 was"):
+        compare.main()
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--layer", "fc7"])
+    with pytest.raises(UserError, match="layer was 'fc6', now 'fc7'"):
+        compare.main()

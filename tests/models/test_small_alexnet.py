@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from models import SmallAlexNet
+from utils.cli import UserError
 
 # Names and shapes of the published encoders, batch statistics left out.
 PUBLISHED = {
@@ -92,6 +93,18 @@ def test_initial_weights_have_their_distribution():
         elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             assert (module.weight == 1).all() and (module.running_var == 1).all()
             assert not module.bias.any() and not module.running_mean.any()
+
+
+@pytest.mark.parametrize("width", [0, 0.01, 4.1, float("nan"), -1])
+def test_widths_that_cannot_be(width):
+    with pytest.raises(UserError, match="width must lie between"):
+        SmallAlexNet(width)
+
+
+def test_any_integer_is_a_seed():
+    negative, huge = (SmallAlexNet(1 / 32).initialize(seed).blocks[0][0].weight for seed in (-1, 2**64 - 1 + 2**70))
+    expected = nn.init.normal_(torch.empty_like(huge), 0.0, 0.02, generator=torch.Generator().manual_seed(-1))
+    assert torch.equal(negative, expected) and torch.equal(huge, expected)
 
 
 def test_initial_weights_depend_on_the_seed_alone():

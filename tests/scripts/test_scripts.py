@@ -79,6 +79,12 @@ def test_an_old_python_or_one_without_venv_is_explained(bare_repository, tmp_pat
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_python_that_is_not_there_is_explained(bare_repository, tmp_path):
+    done = bash(bare_repository / "scripts/go.sh", cwd=tmp_path, PYTHON=str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: PYTHON=") and len(done.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
     for _ in range(2):

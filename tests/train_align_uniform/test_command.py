@@ -75,6 +75,7 @@ def refused(command) -> Callable[..., None]:
     ("22 images are fewer than one batch of 23", ["--batch_size", "23"]),
     ("leave a last batch of one image", ["--batch_size", "7"]),
     ("--batch_size must be at least 2", ["--batch_size", "1"]),
+    ("names GPU 1 twice", ["--gpus", "1", "1"]),
     ("one GPU or two, not 3", ["--gpus", "0", "1", "2"]),
     ("--batch_norm joint needs both views on one device", ["--gpus", "0", "1", "--batch_norm", "joint"]),
     ("--gpus", ["--gpus", "97"]),

@@ -19,4 +19,4 @@ def test_a_folder_without_steps_is_refused_in_one_line(tmp_path, start):
     assert len(errors.strip().splitlines()) == 1 and "holds no steps" in errors
     assert not (tmp_path / "curves.png").exists()
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1, "align": 1.0, "uniform": -1.0}) + "\n")
-    assert start(["-m", "train_align_uniform.curves", tmp_path, "--output", tmp_path / "curves.png"]).wait(120) == 0
+    assert start(["-m", "train_align_uniform.curves", tmp_path, "--output", tmp_path / "new/curves.png"]).wait(120) == 0
