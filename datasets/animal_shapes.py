@@ -73,6 +73,8 @@ def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
         val[members[: round(VAL_SHARE * len(members))]] = True
     counts = {"train": int((~val).sum()), "val": int(val.sum())}
     record["splits"] = counts
+    if root.is_file():
+        raise UserError(f"{root} is a file; choose another --output")
     if root.is_dir() and any(root.iterdir()):
         if not (root / "dataset.json").exists() or read_json(root / "dataset.json") != record:
             raise UserError(f"{root} holds other files, or a split of another --seed; choose another --output")

@@ -77,7 +77,10 @@ def packed_images(root: Path | str, resize: int | None = None, cache: Path | str
                 record.unlink(missing_ok=True)
                 _pack(paths, array, resize)
                 write_json(record, made_from)
-    return np.load(array, mmap_mode="r")
+    try:
+        return np.load(array, mmap_mode="r")
+    except ValueError:  # a copy that was cut off, say
+        raise UserError(f"{array} is damaged; delete it, and it is made again") from None
 
 
 def _pack(paths: list[Path], target: Path, resize: int | None) -> None:

@@ -43,7 +43,7 @@ def load_torch(path: Path | str) -> object:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path} is not a file")
+        raise UserError(f"{path} is not a file; the encoder of a run is encoder.pth in its folder")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other versions; the error says enough

@@ -52,7 +52,6 @@ $(cat "$OUT/report/table.md")
 REPORT
 mv "$OUT/report/README.md.tmp" "$OUT/report/README.md"
 
-cat "$OUT/report/table.md"
 cat <<NEXT
 
 Report: $OUT/report/README.md

@@ -171,7 +171,7 @@ class Trainer:
             self.encoder.load_state_dict(state["encoder"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["seconds"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"{path} is not a checkpoint of this run ({str(error).splitlines()[0][:120]}); delete it "
                             "to start the run again") from None
 

@@ -42,6 +42,8 @@ def test_other_files_are_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="holds other files"):
         write_animal_shapes(tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        write_animal_shapes(tmp_path / "thesis.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     (tmp_path / "photos/train/cat").mkdir(parents=True)
     with pytest.raises(UserError, match="holds other files"):

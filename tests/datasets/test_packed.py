@@ -100,6 +100,13 @@ def test_a_bad_image_is_named_and_leaves_no_array(folder):
     assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
 
 
+def test_a_damaged_array_is_named(folder):
+    packed_images(folder)
+    os.truncate(folder / "packed.npy", 1000)
+    with pytest.raises(UserError, match=r"packed\.npy is damaged"):
+        packed_images(folder)
+
+
 def test_a_link_to_nothing_is_named(folder):
     (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
     with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
