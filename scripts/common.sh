@@ -4,6 +4,7 @@
 #
 #   use_python requirements.txt     sets PYTHON
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
+set -euo pipefail
 
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
