@@ -18,11 +18,17 @@ export PYTHON REPO OUT="${OUT:-runs/cifar10}"
 RESULTS="${RESULTS:-$OUT/results}"
 SETS="${SETS:-$(run generators list | awk 'NR > 1 {print $1}')}"
 JOBS="${JOBS:-1}"
+SEEDS="${SEEDS:-0 1 2}"
+[[ "$JOBS" =~ ^[1-9][0-9]*$ ]] || fail "JOBS=$JOBS is not a number of encoders; pass 1 or more"
+[[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=\"$SEEDS\" is not a list of whole numbers, such as \"0 1 2\""
 export IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}"
 cores="$(getconf _NPROCESSORS_ONLN)"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > JOBS ? cores / JOBS : 1))}"
 
 export DATA="${1:-}"
+if [ -n "$DATA" ] && [ ! -d "$DATA/train" ] || [ -n "$DATA" ] && [ ! -d "$DATA/val" ]; then
+    fail "$DATA needs train/<class>/ and val/<class>/; pass such a folder, or none to download CIFAR-10"
+fi
 if [ -z "$DATA" ]; then
     DATA="$OUT/cifar10"
     run datasets.cifar10 --output "$DATA"
@@ -40,7 +46,7 @@ export -f run train_one
 for name in $SETS; do
     run generators "$name" --output "$OUT/images/$name" --samples "$IMAGES" --resolution 128
 done
-for seed in ${SEEDS:-0 1 2}; do
+for seed in $SEEDS; do
     for name in $SETS cifar10; do
         echo "$name $seed"
     done

@@ -85,6 +85,18 @@ def test_a_python_that_is_not_there_is_explained(bare_repository, tmp_path):
     assert done.stderr.startswith("error: PYTHON=") and len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(("arguments", "environment", "message"), [
+    (["nowhere"], {}, "nowhere needs train/"),
+    ([], {"JOBS": "0"}, "JOBS=0"),
+    ([], {"SEEDS": "0 x"}, "whole numbers"),
+])
+def test_the_study_refuses_bad_input_before_any_work(tmp_path, arguments, environment, message):
+    done = bash(ROOT / "scripts/studies/cifar10.sh", *arguments, cwd=tmp_path, SETS="stat-spectrum", **environment)
+    assert done.returncode == 1
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
     for _ in range(2):
