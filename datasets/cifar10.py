@@ -30,8 +30,9 @@ def write_cifar10(root: Path | str) -> None:
         try:
             data = CIFAR10(root / "download", train=split == "train", download=True)
         except (OSError, RuntimeError) as error:
-            raise UserError(f"CIFAR-10 could not be downloaded ({error}); connect to a network, or pass a folder with "
-                            "train/<class>/ and val/<class>/ images") from None
+            raise UserError(f"CIFAR-10 could not be downloaded to {root}/download ({error}); see that there is a "
+                            "network and room for 1 GB, or use other images in train/<class>/ and val/<class>/"
+                            ) from None
         with Progress(len(data), f"writing {root / split}", "images") as progress:
             for i, (image, label) in enumerate(data):
                 path = root / split / data.classes[label] / f"{i:05d}.png"

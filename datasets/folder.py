@@ -1,6 +1,7 @@
 """Reading image folders: which images there are, and each as RGB whatever the file holds."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,26 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm",
 RECORD = "dataset.json"
 
 
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below `folder`, itself included, with its file names; links to folders are followed."""
+    for parent, subfolders, names in os.walk(folder, followlinks=True):
+        for link in (Path(parent, name) for name in subfolders):
+            if link.is_symlink() and any(link.samefile(above) for above in link.parents):
+                raise UserError(f"{link} is a link to a folder that it lies in, which has no end; remove it")
+        yield parent, names
+
+
 def list_images(root: Path | str) -> list[Path]:
     """Every image under `root`/train if that exists, else under `root`, by folder and then by name.
 
-    Links to folders are followed. Raises UserError for a missing folder, one without images, and one whose record
-    (beside `train`, also when that itself is `root`) asks for more images than are there.
+    Links to folders are followed. Raises UserError for a missing folder, one without images, one that links to itself,
+    and one whose record (beside `train`, also when that itself is `root`) asks for more images than are there.
     """
     root = Path(root)
     folder = root / "train" if (root / "train").is_dir() else root
     if not folder.is_dir():
         raise UserError(f"{root} is not a folder; pass a folder of images, or make one: python -m generators --help")
-    paths = [Path(parent, name) for parent, _, names in sorted(os.walk(folder, followlinks=True))
+    paths = [Path(parent, name) for parent, names in sorted(_walk(folder))
              for name in sorted(names) if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
     home = folder.parent if folder.resolve().name == "train" else folder
     if (home / RECORD).exists():

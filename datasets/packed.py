@@ -8,6 +8,7 @@ changes it is made again. Training does this by itself; run it beforehand to hav
 """
 
 import hashlib
+import math
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from PIL import Image
 from datasets.folder import list_images, read_rgb
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import usable_cpus
-from utils.files import human_bytes, locked, read_json, write_json
+from utils.files import errors_name, human_bytes, locked, read_json, write_json
 from utils.progress import Progress
 
 CHUNK = 1024  # images decoded between two updates of the progress line
@@ -50,6 +51,12 @@ def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
+def packed_shape(paths: list[Path], resize: int | None = None) -> tuple[int, int, int, int]:
+    """The shape (N, H, W, 3) of the packed array, from the first image alone. Raises UserError if it cannot be read."""
+    width, height = (resize, resize) if resize else read_rgb(paths[0]).size
+    return len(paths), height, width, 3
+
+
 def packed_images(root: Path | str, resize: int | None = None, cache: Path | str | None = None) -> np.ndarray:
     """All images of a folder as a read-only memory map uint8 [N, H, W, 3], in `list_images` order.
 
@@ -67,7 +74,10 @@ def packed_images(root: Path | str, resize: int | None = None, cache: Path | str
     made_from = {"count": len(paths), "resize": resize, "sha256_of_names_sizes_times": fingerprint(root, paths)}
 
     def valid() -> bool:
-        return array.exists() and record.exists() and read_json(record) == made_from
+        try:
+            return array.exists() and record.exists() and read_json(record) == made_from
+        except UserError:  # a damaged record is no record
+            return False
 
     if not valid():
         if not os.access(folder, os.W_OK):
@@ -88,8 +98,8 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
         image = read_rgb(path)
         return np.asarray(image if resize is None else resize_and_crop(image, resize))
 
-    first = decode(paths[0])
-    size = len(paths) * first.size
+    shape = packed_shape(paths, resize)
+    size = math.prod(shape)
     partial = target.with_name(f".{target.name}.tmp")
     partial.unlink(missing_ok=True)  # of a run that was killed: its space is free
     free = shutil.disk_usage(target.parent).free
@@ -97,18 +107,18 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
         raise UserError(f"{target} needs {human_bytes(size)}, but only {human_bytes(free)} are free there; free some "
                         "space, pass --cache DIR on another disk, or --resize to a smaller size")
     try:
-        images = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(paths), *first.shape))
+        images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
         if hasattr(os, "posix_fallocate"):  # take the space now: a full disk under a memory map would kill the process
-            with open(partial, "r+b") as file:
+            with errors_name(target), open(partial, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
         queue = iter(enumerate(paths))
         progress = Progress(len(paths), f"packing {target.parent}", "images")
         with ThreadPoolExecutor(usable_cpus()) as pool, progress:
             while chunk := list(islice(queue, CHUNK)):
                 for (i, path), image in zip(chunk, pool.map(decode, [path for _, path in chunk]), strict=True):
-                    if image.shape != first.shape:
+                    if image.shape != shape[1:]:
                         raise UserError(
-                            f"images of different sizes: {paths[0].name} is {first.shape[1]}×{first.shape[0]}, {path} "
+                            f"images of different sizes: {paths[0].name} is {shape[2]}×{shape[1]}, {path} "
                             f"is {image.shape[1]}×{image.shape[0]}; pass --resize 96 to bring all to one size")
                     images[i] = image
                 progress.update(len(chunk))

@@ -3,7 +3,7 @@
     python -m linear_eval.compare --data data/cifar10 --runs runs/cifar10 --train-limit 5000 50000 --output results
 
 Finds <runs>/<name>/seed-<k>/encoder.pth and writes one result a row and number of training images to
-<output>/<name>-seed-<k>-<images>.json, for these encoders, for random initialisations at their width and for the
+<output>/<name>-seed-<k>-<images>.json, for these encoders, for random initialisations at their widths and for the
 baselines without a network. Seed k also chooses the training images and the split on which the regularisation is
 chosen. What is there already is left alone, so the same command goes on where it stopped, or adds what has been trained
 since. A file that holds another result (of an encoder trained anew, say) is refused.
@@ -47,7 +47,7 @@ def main() -> None:
     device = choose_device(args.gpus)
     task = load_task(args.data, args.task)
     runs = find_runs(args.runs)
-    width = load_encoder(runs[0][2]).blocks[5][1].out_features / 4096
+    widths = sorted({load_encoder(path).blocks[5][1].out_features / 4096 for _, _, path in runs})
     limits = args.train_limit or [len(task.train.paths)]
 
     def rows() -> Iterator[tuple[str, int, dict[str, Any], Callable[[], Row]]]:
@@ -56,9 +56,11 @@ def main() -> None:
         for name, seed, path in runs:
             facts = {"layer": args.layer, "encoder_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             yield name, seed, facts, lambda name=name, path=path: encoder_row(path, device, args.layer, name)
-        for seed in range(args.random_inits):
+        for width in widths:
+            name = "random-init" if len(widths) == 1 else f"random-init-{width:.3g}"
             facts = {"layer": args.layer, "width": round(width, 3)}
-            yield "random-init", seed, facts, lambda seed=seed: random_row(seed, device, args.layer, width)
+            for seed in range(args.random_inits):
+                yield name, seed, facts, lambda seed=seed, width=width: random_row(seed, device, args.layer, width)
 
     args.output.mkdir(parents=True, exist_ok=True)
     todo = []

@@ -28,7 +28,7 @@ from utils.cli import UserError
 from utils.cpus import usable_cpus
 from utils.devices import choose_precision, describe
 from utils.files import read_json
-from utils.run_folder import environment
+from utils.run_folder import changes, environment
 from utils.seeding import permutation, stable_key
 
 PROTOCOLS = ("cached", "paper")
@@ -168,10 +168,8 @@ def finished(path: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
     found = read_json(path)
     if not isinstance(found, dict) or "accuracy" not in found:
         raise UserError(f"{path} is not a result of linear_eval; choose another --output")
-    ignored = {"precision"}  # follows the machine, not the command
-    changed = [key for key in expected if key not in ignored and found.get(key) != expected[key]]
-    if changed:
-        said = "; ".join(f"{key} was {found.get(key)!r}, now {expected[key]!r}" for key in changed)
+    kept = expected.keys() - {"precision"}  # which follows the machine, not the command
+    if said := changes({key: found.get(key) for key in kept}, {key: expected[key] for key in kept}):
         raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
     return found
 

@@ -5,28 +5,35 @@
 #   bash scripts/quickstart.sh
 #   bash scripts/quickstart.sh my_folder
 #
-# Overrides from the environment: SET=dead_leaves-mixed  IMAGES=10000  STEPS=600  SEED=0
+# Overrides from the environment:
+#   SET=dead_leaves-mixed    IMAGES=10000    STEPS=600    SEED=0    LIMIT=1000 (silhouettes the probes are fitted to)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+[[ $# -le 1 && "${1:-}" != -* ]] || fail "not understood: $*; pass one folder for everything, or nothing for quickstart"
 OUT="${1:-quickstart}"
-SET="${SET:-dead_leaves-mixed}"
-SEED="${SEED:-0}"
+SET="${SET:-dead_leaves-mixed}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SEED="${SEED:-0}" LIMIT="${LIMIT:-1000}"
+for name in IMAGES STEPS LIMIT; do
+    [[ "${!name}" =~ ^[1-9][0-9]*$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
+done
+[[ "$SEED" =~ ^[0-9]+$ ]] || fail "SEED=$SEED is not a whole number"
 use_python requirements.txt
+sets="$(run generators list | awk 'NR > 1 {print $1}')"
+grep -qxF -- "$SET" <<<"$sets" || fail "SET=$SET is not a dataset; the names are ${sets//$'\n'/, }"
 
 echo "== 1/5 noise images: $SET"
-run generators "$SET" --output "$OUT/images" --samples "${IMAGES:-10000}" --resolution 128 --seed "$SEED"
+run generators "$SET" --output "$OUT/images" --samples "$IMAGES" --resolution 128 --seed "$SEED"
 
 echo "== 2/5 an encoder trained on nothing else"
 run train_align_uniform --data "$OUT/images" --output "$OUT/runs/$SET/seed-$SEED" --seed "$SEED" --width 0.25 \
-    --batch_size 125 --steps "${STEPS:-600}" --optimizer adamw --lr 0.001 --warmup_steps 20 --cosine
+    --batch_size 125 --steps "$STEPS" --optimizer adamw --lr 0.001 --warmup_steps 20 --cosine
 
 echo "== 3/5 real labelled images: animal silhouettes"
 run datasets.animal_shapes --output "$OUT/animals"
 
 echo "== 4/5 linear probes: the encoder, random initialisations, raw pixels"
 run linear_eval.compare --data "$OUT/animals" --task animal_shapes --runs "$OUT/runs" --random-inits 5 \
-    --train-limit "${LIMIT:-1000}" --output "$OUT/results"
+    --train-limit "$LIMIT" --output "$OUT/results"
 
 echo "== 5/5 report"
 run linear_eval.report "$OUT/results" --output "$OUT/report"
@@ -52,11 +59,12 @@ $(cat "$OUT/report/table.md")
 REPORT
 mv "$OUT/report/README.md.tmp" "$OUT/report/README.md"
 
+repo="$(printf %q "$REPO")"
 cat <<NEXT
 
 Report: $OUT/report/README.md
 Next, for example:
-  SET=stat-spectrum bash $REPO/scripts/quickstart.sh quickstart-spectrum
-  bash $REPO/scripts/studies/cifar10.sh               # all sets, 3 seeds, on photos
-  cd $REPO && .venv/bin/python -m generators list     # everything that can be generated
+  SET=stat-spectrum bash $repo/scripts/quickstart.sh quickstart-spectrum
+  bash $repo/scripts/studies/cifar10.sh     # all sets, 3 seeds, on photos
+  PYTHONPATH=$repo $(printf %q "$PYTHON") -m generators list     # everything that can be generated
 NEXT

@@ -10,17 +10,17 @@ The defaults are the paper's. The same command resumes an interrupted run, and d
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
 import torch
 
 from datasets.folder import RECORD, list_images
-from datasets.packed import packed_images
+from datasets.packed import packed_images, packed_shape
 from models.small_alexnet import check_width
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
+from utils.files import read_json
 from utils.run_folder import RunFolder
 
 
@@ -85,15 +85,18 @@ def main() -> int:
     fields = {f.name for f in dataclasses.fields(Config)}
     config = Config(**{**{k: v for k, v in vars(args).items() if k in fields}, "precision": precision})
 
-    config.steps_per_epoch(len(list_images(args.data)))  # refuses a size that cannot be trained on before packing it
+    paths = list_images(args.data)
+    config.steps_per_epoch(len(paths))
+    record = Path(args.data) / RECORD
+    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
+            "record": read_json(record) if record.exists() else None}
+    options = {**dataclasses.asdict(config), "data": data}
+    output = Path(args.output)
+    RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
     images = packed_images(args.data, args.resize, args.cache)
     trainer = Trainer(config, images, device, gpus or [])
-    record = Path(args.data) / RECORD
-    data = {"shape": list(images.shape), "resize": args.resize,
-            "record": json.loads(record.read_text()) if record.exists() else None}
     facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus or [])}
-    output = Path(args.output)
-    with RunFolder.open(output, {**dataclasses.asdict(config), "data": data}, **facts) as folder:
+    with RunFolder.open(output, options, **facts) as folder:
         if folder.done is None:
             print(f"{len(images)} images of {images.shape[2]}×{images.shape[1]}, {trainer.total_steps} steps of "
                   f"{config.batch_size} on {facts['device']} in {precision}", flush=True)

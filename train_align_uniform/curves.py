@@ -3,7 +3,6 @@
     python -m train_align_uniform.curves encoders/small/dead_leaves-mixed --output curves.png
 """
 
-import json
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +10,7 @@ import numpy as np
 
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open
+from utils.run_folder import RunFolder
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -37,10 +37,9 @@ def main() -> None:
     p.add_argument("run", type=Path, help="run folder")
     p.add_argument("--output", type=Path, required=True, help="PNG file to write")
     args = p.parse_args()
-    source = args.run / "metrics.jsonl"
-    metrics = [json.loads(line) for line in source.read_text().splitlines()] if source.exists() else []
+    metrics = RunFolder(args.run).metrics()
     if not metrics:
-        raise UserError(f"{source} holds no steps; pass the folder of a training run")
+        raise UserError(f"{args.run}/metrics.jsonl holds no steps; pass the folder of a training run")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     draw_curves(metrics, args.output)
     print(f"{args.output}: {len(metrics)} steps")

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from train_align_uniform.losses import align_uniform_loss
 from train_align_uniform.schedule import SaveClock, learning_rate
 from utils.cli import UserError
 from utils.devices import autocast
+from utils.files import errors_name
 from utils.progress import Progress
 from utils.run_folder import RunFolder
 from utils.seeding import permutation, stable_key
@@ -84,6 +86,19 @@ def stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
+    """TensorBoard's writer, going on after `step`. Its thread raises a full disk in ours as well, naming `folder`; the
+    traceback that the thread would print is left out."""
+    before = threading.excepthook
+    threading.excepthook = lambda failed: None if issubclass(failed.exc_type, OSError) else before(failed)
+    try:
+        with errors_name(folder), contextlib.closing(SummaryWriter(folder, purge_step=step + 1)) as board:
+            yield board
+    finally:
+        threading.excepthook = before
 
 
 class Trainer:
@@ -186,7 +201,7 @@ class Trainer:
         clock = SaveClock(time.monotonic(), cost=size / DISK_SPEED)
         with (
             stop_signals() as received,
-            contextlib.closing(SummaryWriter(run.path / "tensorboard", purge_step=self.step + 1)) as board,
+            tensorboard(run.path / "tensorboard", self.step) as board,
             Progress(self.total_steps, f"training {run.path}", "steps", done=self.step) as progress,
         ):
             while self.step < self.total_steps and not received:

@@ -2,9 +2,11 @@
 
 import argparse
 import errno
+import math
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -18,30 +20,42 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
-def parser(prog: str, description: str | None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        for kind, meant in (("int", "a whole number"), ("float", "a number")):
+            message = message.replace(f"invalid {kind} value:", f"must be {meant}, not")
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def parser(prog: str, description: str | None) -> Parser:
     """An argument parser whose help opens with `description`, usually the module's docstring."""
-    return argparse.ArgumentParser(prog, description=description, formatter_class=HelpFormatter, allow_abbrev=False)
+    return Parser(prog, description=description, formatter_class=HelpFormatter, allow_abbrev=False)
 
 
 def positive_int(text: str) -> int:
     """Argument type for counts: an integer of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)
 
 
 def non_negative(text: str) -> float:
     """Argument type for rates and weights: a number from 0 to 1e30 (beyond it float32 arithmetic has no room left)."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value <= 1e30:  # NaN is refused too
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1e30, not {text}")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1e30, not {text!r}")
     return value
 
 
 # Conditions of the machine, not faults of the program: one line is enough.
 _MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.ENOTDIR,
-                   errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO}
+                   errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO,
+                   errno.ENOMEM}
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -58,6 +72,10 @@ def run(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        print(f"error: not enough memory{what}; ask for less at a time, or for fewer workers", file=sys.stderr)
+        sys.exit(1)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise

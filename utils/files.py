@@ -13,6 +13,17 @@ from utils.cli import UserError
 
 
 @contextlib.contextmanager
+def errors_name(path: Path | str, hidden: Path | None = None) -> Iterator[None]:
+    """An OSError in the block that names no file (a full disk), or only the file `hidden`, names `path` instead."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, hidden, str(hidden)):
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def atomic_open(path: Path | str, durable: bool = True) -> Iterator[BinaryIO]:
     """Open `path` for writing bytes; the file takes its name only when the block ends without an exception.
 
@@ -21,18 +32,17 @@ def atomic_open(path: Path | str, durable: bool = True) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(partial, "wb") as file:
-            yield file
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # a full disk: say where
-            error.filename = str(path)
-        raise
+    with errors_name(path, partial):
+        try:
+            with open(partial, "wb") as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
 
 def write_bytes(path: Path | str, data: bytes, durable: bool = True) -> None:
@@ -51,7 +61,7 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); delete it or restore it") from None
+        raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
 
 def human_bytes(count: float) -> str:

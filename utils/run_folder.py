@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.cli import UserError
-from utils.files import locked, read_json, write_bytes, write_json
+from utils.files import errors_name, locked, read_json, write_bytes, write_json
 
 
 def environment(**extra: Any) -> dict[str, Any]:
@@ -40,6 +40,12 @@ def environment(**extra: Any) -> dict[str, Any]:
             "git_commit": commit or None, "git_dirty": dirty if commit else None, **extra}
 
 
+def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs, such as 'lr was 0.36, now 0.1; seed was None, now 2'; empty if nothing does."""
+    return "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in sorted({*before, *now})
+                     if before.get(key) != now.get(key))
+
+
 class RunFolder:
     """The folder of one run. Use `with RunFolder.open(path, config) as run:`."""
 
@@ -57,25 +63,43 @@ class RunFolder:
         options), or if it holds something else.
         """
         path = Path(path)
-        config = json.loads(json.dumps(config))  # compare what a file can hold: tuples become lists
-        record = path / "config.json"
-        if path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()) and not record.exists():
-            raise UserError(f"{path} holds files but no config.json, so it is no run folder; choose another --output")
+        cls.check(path, config)
         path.mkdir(parents=True, exist_ok=True)
-        with locked(path / ".lock", f"{path} is in use by another run; wait for it, or choose another --output"):
+        with cls._lock(path):
             for partial in path.glob(".*.tmp"):  # of a run that was killed while it saved
                 partial.unlink()
-            if record.exists():
-                before = read_json(record)
-                changed = [key for key in sorted({*before, *config}) if before.get(key) != config.get(key)]
-                if changed:
-                    said = "; ".join(f"{key} was {before.get(key)!r}, now {config.get(key)!r}" for key in changed)
-                    raise UserError(f"{path} holds a run with other options ({said}); repeat them to resume it, "
-                                    "or choose another --output")
-            else:
-                write_json(record, config)
+            cls._compare(path, config)  # again: another run may just have begun
+            if not (path / "config.json").exists():
+                write_json(path / "config.json", config)
             write_json(path / "environment.json", environment(**facts))
             yield cls(path)
+
+    @classmethod
+    def check(cls, path: Path | str, config: dict[str, Any]) -> None:
+        """Raises what `open` would and changes nothing: for before the long work that comes before a run."""
+        path = Path(path)
+        with cls._lock(path) if (path / ".lock").exists() else contextlib.nullcontext():
+            cls._compare(path, config)
+
+    @staticmethod
+    def _lock(path: Path) -> contextlib.AbstractContextManager[None]:
+        return locked(path / ".lock", f"{path} is in use by another run; wait for it, or choose another --output")
+
+    @staticmethod
+    def _compare(path: Path, config: dict[str, Any]) -> None:
+        record = path / "config.json"
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file; choose another --output")
+        if record.exists():
+            before = read_json(record)
+            if not isinstance(before, dict):
+                raise UserError(f"{record} is not the record of a run; choose another --output")
+            said = changes(before, json.loads(json.dumps(config)))  # what a file can hold: tuples become lists
+            if said:
+                raise UserError(f"{path} holds a run with other options ({said}); repeat them to resume it, "
+                                "or choose another --output")
+        elif path.exists() and any(not p.name.startswith(".") for p in path.iterdir()):
+            raise UserError(f"{path} holds files but no config.json, so it is no run folder; choose another --output")
 
     @property
     def done(self) -> dict[str, Any] | None:
@@ -88,23 +112,22 @@ class RunFolder:
         write_json(self.path / "done.json", summary)
 
     def keep_metrics(self, last_step: int) -> None:
-        """Drop the lines after `last_step` (written after the checkpoint that is resumed) and any cut-off line."""
-        if not self.metrics_path.exists():
-            return
-        kept = []
-        for line in self.metrics_path.read_bytes().splitlines(keepends=True):
-            try:
-                if json.loads(line)["step"] <= last_step and line.endswith(b"\n"):
-                    kept.append(line)
-            except ValueError:
-                pass
-        write_bytes(self.metrics_path, b"".join(kept))
+        """Drop the lines after `last_step` (written after the checkpoint that is resumed) and what is no step's."""
+        if self.metrics_path.exists():
+            kept = [json.dumps(values) + "\n" for values in self.metrics() if values["step"] <= last_step]
+            write_bytes(self.metrics_path, "".join(kept).encode())
 
     def log(self, **values: Any) -> None:
         """Append one line to metrics.jsonl, at once visible to others."""
-        with open(self.metrics_path, "a") as file:
+        with errors_name(self.metrics_path), open(self.metrics_path, "a") as file:
             file.write(json.dumps(values) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of metrics.jsonl."""
-        return [json.loads(line) for line in self.metrics_path.read_text().splitlines()]
+        """The steps in metrics.jsonl, none if it is not there. A line that is cut off or no step's is passed over."""
+        steps = []
+        for line in self.metrics_path.read_bytes().splitlines(keepends=True) if self.metrics_path.exists() else ():
+            with contextlib.suppress(ValueError):
+                values = json.loads(line)
+                if isinstance(values, dict) and isinstance(values.get("step"), int) and line.endswith(b"\n"):
+                    steps.append(values)
+        return steps

@@ -41,12 +41,13 @@ def test_pixels_and_classes_are_kept_and_a_stopped_run_goes_on(tmp_path, monkeyp
             assert np.array_equal(np.asarray(read_rgb(path)), images[int(path.stem)])
 
 
-def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
-    def offline(*args, **kwargs):
-        raise OSError("no route to host")
+@pytest.mark.parametrize("reason", ["no route to host", "No space left on device"])
+def test_a_download_that_fails_says_why_and_what_to_do(tmp_path, monkeypatch, reason):
+    def fail(*args, **kwargs):
+        raise OSError(reason)
 
-    monkeypatch.setattr(cifar10, "CIFAR10", offline)
-    with pytest.raises(UserError, match="could not be downloaded"):
+    monkeypatch.setattr(cifar10, "CIFAR10", fail)
+    with pytest.raises(UserError, match=rf"could not be downloaded to .*/download \({reason}\); .*network and room"):
         cifar10.write_cifar10(tmp_path / "cifar10")
 
 

@@ -52,6 +52,19 @@ def test_links_to_class_folders_are_followed(tmp_path, image_folder):
     assert len(list_images(tmp_path / "subset")) == 22
 
 
+def test_links_without_an_end_are_named(tmp_path, make_images):
+    make_images(tmp_path / "a", 1)
+    make_images(tmp_path / "b", 1)
+    (tmp_path / "a/train/self").symlink_to("..")
+    (tmp_path / "b/train/a").symlink_to(tmp_path / "c")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/b").symlink_to(tmp_path / "b/train")
+    for root, link in (("a", "a/train/self"), ("b", "b/train/a/b")):
+        with pytest.raises(UserError, match="a link to a folder that it lies in") as info:
+            list_images(tmp_path / root)
+        assert str(info.value).startswith(str(tmp_path / link))
+
+
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(UserError, match="none is not a folder"):
         list_images(tmp_path / "none")

@@ -107,6 +107,21 @@ def test_a_damaged_array_is_named(folder):
         packed_images(folder)
 
 
+def test_a_damaged_record_is_made_again(folder, packings):
+    packed_images(folder)
+    (folder / "packed.json").write_text('{"count": ')
+    assert len(packed_images(folder)) == 12
+    packed_images(folder)
+    assert len(packings) == 2
+
+
+def test_a_size_beyond_the_disk_is_refused_before_an_image_is_resized(folder, monkeypatch):
+    monkeypatch.setattr(packed, "resize_and_crop", None)  # would fail if called
+    with pytest.raises(UserError, match=r"needs 294\.7 TB, but only .*--resize to a smaller size"):
+        packed_images(folder, resize=3_000_000)
+    assert not list(folder.glob("packed*"))
+
+
 def test_a_link_to_nothing_is_named(folder):
     (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
     with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
@@ -197,8 +212,9 @@ def test_a_disk_that_fills_up_while_packing(folder, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device") as info:
         packed_images(folder)
+    assert info.value.filename == str(folder / "packed.npy")
     assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
 
 

@@ -27,6 +27,19 @@ def test_runs_are_found_by_seed_then_name(runs):
         compare.find_runs(runs / "a")
 
 
+def test_random_initialisations_at_every_width(runs, tmp_path, monkeypatch, make_images):
+    for split in ("train", "val"):
+        for name in ("cat", "dog"):
+            make_images(tmp_path / "task" / split / name, 4, seed=len(split) + len(name))
+    save_encoder(random_encoder(0, 2 * WIDTH), runs / "b/seed-0/encoder.pth")
+    monkeypatch.setattr(compare, "evaluate", lambda task, row, **_: [row.facts])
+    arguments = ["--data", tmp_path / "task", "--runs", runs, "--output", tmp_path / "out", "--random-inits", 1]
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments), "--gpus"])
+    compare.main()
+    results = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").glob("random-init-*.json"))]
+    assert [result["width"] for result in results] == [round(WIDTH, 3), round(2 * WIDTH, 3)]
+
+
 def test_every_row_is_probed_once_and_results_are_not_done_again(runs, tmp_path, monkeypatch, make_images, capsys):
     for split, count in (("train", 10), ("val", 3)):
         for name in ("cat", "dog"):

@@ -97,6 +97,21 @@ def test_the_study_refuses_bad_input_before_any_work(tmp_path, arguments, enviro
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("arguments", "environment", "message"), [
+    (["a", "b"], {}, "not understood: a b"),
+    (["--help"], {}, "not understood: --help"),
+    ([], {"SET": "list"}, "SET=list is not a dataset; the names are "),
+    ([], {"STEPS": "0"}, "STEPS=0 is not a count"),
+    ([], {"LIMIT": "many"}, "LIMIT=many is not a count"),
+    ([], {"SEED": "-1"}, "SEED=-1 is not a whole number"),
+])
+def test_quickstart_refuses_bad_input_before_any_work(tmp_path, arguments, environment, message):
+    done = bash(ROOT / "scripts/quickstart.sh", *arguments, cwd=tmp_path, **environment)
+    assert done.returncode == 1
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
     for _ in range(2):
@@ -106,6 +121,8 @@ def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
     for picture in ("images.png", "training.png", "animals.png", "accuracy.png"):
         assert f"({picture})" in report and (tmp_path / "out/report" / picture).stat().st_size > 1000
     assert "random initialisation" in report and "raw pixels" in report
+    listing = done.stdout.strip().splitlines()[-1].partition("#")[0]  # the last command it suggests
+    assert "dead_leaves-squares" in subprocess.check_output(listing, shell=True, cwd=tmp_path, text=True)
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
@@ -113,7 +130,7 @@ def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
 def test_study_at_toy_size(tmp_path, make_images):
     for split, count in (("train", 70), ("val", 6)):
         for name in ("cat", "dog"):
-            make_images(tmp_path / "photos" / split / name, count, 32, seed=len(name) + count)
+            make_images(tmp_path / "photos" / split / name, count, (32, 32), seed=len(name) + count)
     environment = {"OUT": "out", "SETS": "dead_leaves-squares", "SEEDS": "0 1", "JOBS": "2", "IMAGES": "130",
                    "STEPS": "2", "LIMITS": "20 40"}
     done = bash(ROOT / "scripts/studies/cifar10.sh", "photos", cwd=tmp_path, **environment)

@@ -90,10 +90,10 @@ def test_options_that_cannot_be(refused, image_folder, tmp_path, said, arguments
 
 @pytest.mark.parametrize("arguments", [["--lr", "nan"], ["--lr", "1e39"], ["--momentum", "-1"], ["--epochs", "0"],
                                        ["--unif_t", "two"], ["--learning_rate", "1"]])
-def test_values_that_are_no_values_end_in_usage(command, image_folder, tmp_path, arguments):
+def test_values_that_are_no_values_end_in_one_line(command, image_folder, tmp_path, arguments):
     code, _, err = command("--data", image_folder, "--output", tmp_path / "run", *arguments)
     assert code == 2
-    assert arguments[0] in err.splitlines()[-1]
+    assert arguments[0] in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
@@ -172,6 +172,12 @@ def test_another_option_is_refused_by_name(refused, whole, image_folder):
     assert contents(whole) == before
 
 
+def test_the_output_is_refused_before_the_images_are_packed(refused, whole, make_images, tmp_path):
+    folder = make_images(tmp_path / "new", 22)
+    refused("seed was 0, now 3", "--data", folder, "--output", whole, *TINY, "--seed", "3")
+    assert [path.name for path in folder.iterdir()] == ["train"]
+
+
 def test_other_data_is_refused(refused, whole, make_images, tmp_path):
     before = contents(whole)
     refused("data was", "--data", make_images(tmp_path / "more", 24), "--output", whole, *TINY)
@@ -217,6 +223,13 @@ def test_sigterm_saves_and_the_same_command_goes_on(start, command, whole, image
 
 
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+
+
+def test_a_disk_too_full_for_the_curves_is_one_line(start, image_folder, whole, tmp_path):  # `whole` has packed
+    code = FULL_DISK.replace("50_000", "1000") + "from train_align_uniform.__main__ import main, run\nrun(main)"
+    process = start(["-c", code, "--data", image_folder, "--output", tmp_path / "run", *TINY])
+    _, err = process.communicate()
+    assert (process.returncode, err) == (1, f"error: {tmp_path}/run/tensorboard: File too large\n")
 
 
 def test_sigkill_then_a_full_disk_then_the_same_command(start, command, whole, image_folder, tmp_path, assert_same_run):

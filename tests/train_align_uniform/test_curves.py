@@ -18,5 +18,6 @@ def test_a_folder_without_steps_is_refused_in_one_line(tmp_path, start):
     assert process.returncode == 1
     assert len(errors.strip().splitlines()) == 1 and "holds no steps" in errors
     assert not (tmp_path / "curves.png").exists()
-    (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1, "align": 1.0, "uniform": -1.0}) + "\n")
+    step = json.dumps({"step": 1, "align": 1.0, "uniform": -1.0})
+    (tmp_path / "metrics.jsonl").write_text(f"{step}\n{step[:20]}")  # the last line is still being written
     assert start(["-m", "train_align_uniform.curves", tmp_path, "--output", tmp_path / "new/curves.png"]).wait(120) == 0

@@ -39,7 +39,14 @@ def test_condition_of_the_machine_is_one_line(capsys):
     assert capsys.readouterr().err == "error: /data/a.jpg: No space left on device\n"
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "gone"), ValueError("a bug"), OSError("no number")])
+def test_a_file_that_went_away_and_too_little_memory_are_one_line(capsys):
+    assert exit_of(raises(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/data/a.jpg"))) == 1
+    assert capsys.readouterr().err == "error: /data/a.jpg: No such file or directory\n"
+    assert exit_of(raises(MemoryError("Unable to allocate 9 TiB"))) == 1
+    assert capsys.readouterr().err.startswith("error: not enough memory (Unable to allocate 9 TiB); ask for less")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EINVAL, "wrong"), ValueError("a bug"), OSError("no number")])
 def test_faults_of_ours_keep_their_traceback(error):
     with pytest.raises(type(error)):
         cli.run(raises(error))
@@ -58,10 +65,10 @@ def test_a_closed_pipe_is_no_error(start):
 def test_numbers():
     assert cli.positive_int("3") == 3
     assert cli.non_negative("0.36") == 0.36
-    for text in ("0", "-1"):
+    for text in ("0", "-1", "two", "1.5"):
         with pytest.raises(argparse.ArgumentTypeError, match="at least 1"):
             cli.positive_int(text)
-    for text in ("nan", "inf", "-0.1", "1e31"):
+    for text in ("nan", "inf", "-0.1", "1e31", "two"):
         with pytest.raises(argparse.ArgumentTypeError, match="from 0 to"):
             cli.non_negative(text)
 
@@ -74,3 +81,19 @@ def test_parser_shows_docstring_and_defaults_and_takes_no_abbreviations(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--si", "3"])
     assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--size", "x"], "argument --size: must be a whole number, not 'x'"),
+    (["--lr", "x"], "argument --lr: must be a number, not 'x'"),
+    (["--steps", "x"], "argument --steps: must be a whole number of at least 1, not 'x'"),
+    (["--sizes", "3"], "unrecognized arguments: --sizes 3"),
+])
+def test_a_mistake_in_the_arguments_is_one_line(capsys, arguments, said):
+    parser = cli.parser("python -m x", None)
+    for name, kind in (("--size", int), ("--lr", float), ("--steps", cli.positive_int)):
+        parser.add_argument(name, type=kind)
+    with pytest.raises(SystemExit) as info:
+        parser.parse_args(arguments)
+    assert info.value.code == 2
+    assert capsys.readouterr().err == f"error: {said}; see python -m x --help\n"

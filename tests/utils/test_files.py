@@ -49,6 +49,15 @@ def test_a_full_disk_names_the_file(tmp_path):
     assert info.value.filename == str(tmp_path / "a")
 
 
+@pytest.mark.parametrize("name", ["folder", "missing/a"])
+def test_a_place_that_cannot_be_written_is_named_and_not_the_hidden_file(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as info:
+        write_bytes(tmp_path / name, b"new")
+    assert info.value.filename == str(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_json_round_trip_and_what_json_cannot_hold(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"a": [1, 2.5, None, "ü"]})

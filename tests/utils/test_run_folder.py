@@ -1,5 +1,7 @@
 import json
+import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,22 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
+    RunFolder.check(tmp_path / "new", {"lr": 1})
+    assert not (tmp_path / "new").exists()
+    with RunFolder.open(tmp_path / "a", {"lr": (1, 2)}):
+        with pytest.raises(UserError, match="in use by another run"):
+            RunFolder.check(tmp_path / "a", {"lr": (1, 2)})
+    RunFolder.check(tmp_path / "a", {"lr": (1, 2)})
+    with pytest.raises(UserError, match="lr was"):
+        RunFolder.check(tmp_path / "a", {"lr": 2})
+    with pytest.raises(UserError, match="is a file"):
+        RunFolder.check(tmp_path / "a/config.json", {})
+    (tmp_path / "a/config.json").write_text("[]")
+    with pytest.raises(UserError, match=r"config\.json is not the record of a run"):
+        RunFolder.check(tmp_path / "a", {})
+
+
 def test_two_runs_in_one_folder(tmp_path):
     with RunFolder.open(tmp_path, {}):
         with pytest.raises(UserError, match="in use by another run"):
@@ -79,6 +97,24 @@ def test_metrics_after_the_checkpoint_and_cut_lines_are_dropped(tmp_path):
         file.write('{"step": 3}')  # whole, but the newline is missing
     run.keep_metrics(9)
     assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+@pytest.mark.parametrize("odd", ["[]", "{}", '{"step": "3"}', "7", "", "text"])
+def test_lines_that_are_no_steps_are_passed_over(tmp_path, odd):
+    run = RunFolder(tmp_path)
+    assert run.metrics() == []
+    run.metrics_path.write_text(f'{{"step": 1}}\n{odd}\n{{"step": 2}}\n')
+    run.keep_metrics(2)
+    assert run.metrics_path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_names_the_metrics(tmp_path):
+    run = RunFolder(tmp_path)
+    run.metrics_path = Path("/dev/full")
+    with pytest.raises(OSError, match="No space left") as info:
+        run.log(step=1)
+    assert info.value.filename == "/dev/full"
 
 
 def test_environment_names_versions_and_neither_host_nor_path():
