@@ -34,11 +34,15 @@ from utils.run_folder import environment
 FORMATS = ("jpg", "png")
 FOLDER = 1000  # images in one folder; shards are made of whole folders
 MOST = 10**8  # images of a folder: their numbers have 8 digits
-CHUNK = 50  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
+CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
 class ImageProcess(Protocol):
-    """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled."""
+    """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled.
+
+    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), and `contents()`, the fingerprints that
+    stand in the record in place of fields that are paths.
+    """
 
     resolution: int
     seed: int
@@ -81,7 +85,8 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
         todo = missing(root, samples, image_format, rank, world_size)
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
         with Progress(total, name, "images", done=total - len(todo)) as progress:
-            chunks = [list(group) for _, group in groupby(todo, lambda index: index // CHUNK)]
+            chunk = getattr(process, "chunk", CHUNK)
+            chunks = [list(group) for _, group in groupby(todo, lambda index: index // chunk)]
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
             for count in write_chunks(process, root, chunks[:1], image_format, workers=1):
                 progress.update(count)
@@ -93,6 +98,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
     """The record of a dataset, as dataset.json holds it (without the software)."""
     parameters = dataclasses.asdict(process)  # type: ignore[call-overload]
+    parameters |= process.contents() if hasattr(process, "contents") else {}
     resolution, seed = parameters.pop("resolution"), parameters.pop("seed")
     return {"name": name, "process": f"{type(process).__module__}.{type(process).__qualname__}",
             "parameters": parameters, "seed": seed, "count": samples, "resolution": resolution, "format": image_format}

@@ -4,11 +4,24 @@ import argparse
 import dataclasses
 import os
 import sys
+from typing import Any
 
 from datasets.writer import FORMATS, ImageProcess, write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import usable_cpus
+
+
+def add_process_options(options: argparse.ArgumentParser, cls: type, parameters: dict[str, Any]) -> None:
+    """An option for each field of a process; `parameters` are defaults that differ from the fields' own."""
+    for field in dataclasses.fields(cls):
+        options.add_argument(f"--{field.name}", type=field.type, default=parameters.get(field.name, field.default),
+                             choices=field.metadata["choices"], help=field.metadata["help"])
+
+
+def process_from(cls: type, args: argparse.Namespace) -> ImageProcess:
+    """The process that the options of `add_process_options` describe."""
+    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)})
 
 
 def add_writing_options(options: argparse.ArgumentParser) -> None:
@@ -49,14 +62,11 @@ def process_command(path: str) -> None:
 
     def main() -> None:
         options = parser(f"python -m generators.{module}", sys.modules[cls.__module__].__doc__)
-        for field in dataclasses.fields(cls):
-            options.add_argument(f"--{field.name}", type=field.type, default=field.default,
-                                 choices=field.metadata["choices"], help=field.metadata["help"])
+        add_process_options(options, cls, {})
         options.add_argument("--output", required=True, help="folder to write")
         options.add_argument("--samples", type=positive_int, default=100, help="number of images")
         add_writing_options(options)
         args = options.parse_args()
-        process = cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)})
-        write(process, module, args.samples, args)
+        write(process_from(cls, args), module, args.samples, args)
 
     run(main)

@@ -1,5 +1,6 @@
 """The named datasets of datasets.yaml, and the processes that make them."""
 
+import dataclasses
 import functools
 import importlib
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class NamedDataset:
     parameters: dict[str, Any]
     resolution: int
     trained: bool
+    samples: int = 105_000
+    not_in_study: str = ""
 
 
 @functools.cache
@@ -44,7 +47,14 @@ def process_class(path: str) -> type:
     return getattr(importlib.import_module(f"generators.{module}"), name)
 
 
-def load(name: str, resolution: int | None = None, seed: int = 0) -> ImageProcess:
-    """The process of a named dataset, at its published resolution unless told otherwise. Raises UserError (`find`)."""
+def takes(name: str, parameter: str) -> bool:
+    """Whether the process of a named dataset has this parameter. Raises UserError (`find`)."""
+    return parameter in {field.name for field in dataclasses.fields(process_class(find(name).process))}
+
+
+def load(name: str, resolution: int | None = None, seed: int = 0, **changes: Any) -> ImageProcess:
+    """The process of a named dataset, at its published resolution unless told otherwise. `changes` replace parameters
+    of the file. Raises UserError (`find`)."""
     entry = find(name)
-    return process_class(entry.process)(**entry.parameters, resolution=resolution or entry.resolution, seed=seed)
+    parameters = {**entry.parameters, "resolution": resolution or entry.resolution, "seed": seed, **changes}
+    return process_class(entry.process)(**parameters)

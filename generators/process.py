@@ -3,6 +3,10 @@
 A process is a frozen dataclass in a module of its own. Its fields are its parameters, `resolution` and `seed` among
 them, each made with `option`. `render(indices)` returns uint8 [N, H, W, 3]; image i is a pure function of the fields
 and i, whatever else is asked for: draw its randomness from `utils.seeding.generator(stream_key(self), i)`.
+
+Two things are for those that need them. A field that names a file or folder does not say what is in it: `contents()`
+returns {field: fingerprint}, which stands in the record of a dataset in place of the path. `chunk` is how many images a
+worker should make at a time, a divisor of 1000, where the writer's usual number does not suit.
 """
 
 import dataclasses
@@ -16,9 +20,12 @@ from utils.cli import UserError
 from utils.seeding import stable_key
 
 
-def option(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field that is also an option of the command line, of the type of its annotation."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+def option(default: Any, help: str, choices: tuple[str, ...] | None = None, seeds: bool = True) -> Any:
+    """A dataclass field that is also an option of the command line, of the type of its annotation.
+
+    seeds: whether another value also means other random numbers; not so for a path or a device.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "seeds": seeds})
 
 
 def check(process: Any) -> None:
@@ -34,8 +41,10 @@ def check(process: Any) -> None:
 
 @functools.lru_cache
 def stream_key(process: Any) -> int:
-    """The 64-bit key of a process's random streams: its class name and every field, the seed included."""
-    return stable_key(type(process).__name__, dataclasses.asdict(process))
+    """The 64-bit key of a process's random streams: its class name and every field that `seeds`."""
+    fields = {field.name: getattr(process, field.name) for field in dataclasses.fields(process)
+              if field.metadata["seeds"]}
+    return stable_key(type(process).__name__, fields)
 
 
 def white_noise(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:

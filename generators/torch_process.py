@@ -1,0 +1,64 @@
+"""What processes built on torch share: a device, one thread, and blocks of images that are always computed together.
+
+Floating-point kernels round differently for another batch or another number of threads. So such a process computes
+fixed, aligned blocks, with one thread each (workers are processes), and a request renders the blocks that it touches.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Protocol
+
+import torch
+
+from generators.process import option
+from utils.cli import UserError
+from utils.devices import choose_device
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class BlockProcess(Protocol):
+    """A process whose `render` is `render_in_blocks(self, indices)`."""
+
+    block: ClassVar[int]  # images computed together
+
+    def render_block(self, number: int) -> torch.Tensor:
+        """Images number * block .. (number + 1) * block - 1: uint8 [block, H, W, 3], on the device of the process."""
+
+
+def device_option() -> Any:
+    """The field `device`: no part of what is drawn, but of the record, as GPUs round differently."""
+    return option("auto", "where to compute; auto takes a GPU where there is one", DEVICES, seeds=False)
+
+
+def settle_device(process: Any) -> None:
+    """For `__post_init__`: replace 'auto' by what is there. Raises UserError for 'cuda' without a GPU."""
+    if process.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("this machine has no CUDA GPU; pass --device cpu")
+    if process.device == "auto":
+        object.__setattr__(process, "device", choose_device(None).type)  # the way around frozen, before anyone looks
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch with one thread and without gradients, and then as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@functools.lru_cache(maxsize=2)  # the next request often begins in the block where the last one ended
+def _rendered(process: BlockProcess, number: int) -> torch.Tensor:
+    with one_thread():
+        return process.render_block(number)
+
+
+def render_in_blocks(process: BlockProcess, indices: Sequence[int]) -> torch.Tensor:
+    """Images number `indices`: uint8 [N, H, W, 3], on the device of the process."""
+    images = [_rendered(process, int(index) // process.block)[int(index) % process.block] for index in indices]
+    return torch.stack(images)
