@@ -96,6 +96,11 @@ def principal_axes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(axes, np.float32), mu.astype(np.float32)
 
 
+def components(picture: np.ndarray, axes: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    """C' (rgb - mu) for every pixel of a picture, float32 [3, H, W]: float32 [3, H * W]."""
+    return axes.T @ (picture.reshape(3, -1) - mu[:, None])
+
+
 @njit(cache=True, nogil=True, fastmath=REORDER)
 def components_to_image(components: np.ndarray, axes: np.ndarray, mu: np.ndarray) -> np.ndarray:
     """C x + mu for every pixel, all channels together stretched to 0..255: uint8 [H, W, 3] (black if it is flat).
