@@ -17,7 +17,7 @@ SHAPES = ("square", "oriented_square", "mixed", "triangle")
 
 def measure(process: DeadLeaves, index: int) -> tuple[float, ...]:
     """Leaves seen, share of the top leaf, share of the largest, leaves drawn, 1 if a pixel is bare."""
-    labels, _ = process.labels_and_colours(index)
+    labels, _ = process.labels_and_leaves(index)
     bare = bool((labels < 0).any())
     pixels = np.bincount(labels[labels >= 0])
     drawn = MAX_LEAVES if bare else len(pixels)

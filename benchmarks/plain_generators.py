@@ -4,7 +4,9 @@ and measured beside."""
 import numpy as np
 
 from generators.dead_leaves import CIRCLE, MAX_LEAVES, SHAPES, DeadLeaves, colours, corners, draw_leaves, kind_of, place
+from generators.dead_leaves_textures import TexturedLeaves, texture_images
 from generators.process import stream_key
+from generators.spectrum import Spectrum, draw_exponents
 from utils.seeding import generator
 
 
@@ -45,6 +47,22 @@ def dead_leaves_original(process: DeadLeaves, index: int) -> np.ndarray:
     return image
 
 
+def dead_leaves_textured(process: TexturedLeaves, index: int) -> np.ndarray:
+    """Image `index` in the original order: leaf by leaf, and then texture by texture. uint8 [H, W, 3]."""
+    textures = texture_images(process.textures, process.resolution)
+    u = draw_leaves(generator(stream_key(process), index), MAX_LEAVES, process.shape)
+    labels = np.full((process.resolution, process.resolution), -1)
+    for n in range(MAX_LEAVES):
+        labels[inside_leaf(u[n], kind_of(u[n], SHAPES.index(process.shape)), process.resolution)] = n
+        if (labels >= 0).all():
+            break
+    image = np.zeros((*labels.shape, 3), np.uint8)
+    for leaf in np.unique(labels[labels >= 0]):
+        texture = textures[int(np.float64(u[leaf, 3]) * len(textures))]
+        image[labels == leaf] = texture[labels == leaf]
+    return image
+
+
 def spectrum_passes(noise: np.ndarray, a: float, b: float, passes: int = 10) -> np.ndarray:
     """Impose the spectrum of `generators.spectrum` on each channel, as often as the original did: [3, N, N] float64."""
     size = noise.shape[-1]
@@ -59,3 +77,10 @@ def spectrum_passes(noise: np.ndarray, a: float, b: float, passes: int = 10) -> 
             shaped = np.fft.ifft2(magnitude * np.exp(1j * phase)).real
             channels[c] = (shaped - shaped.mean()) / shaped.std() * deviation + mean
     return channels
+
+
+def spectrum(process: Spectrum, index: int) -> np.ndarray:
+    """The components of image `index` after ten passes; the colours are left out. [3, N, N] float64."""
+    rng = generator(stream_key(process), index)
+    exponents = draw_exponents(rng)
+    return spectrum_passes(256 * rng.random((3, process.resolution, process.resolution)), *exponents)

@@ -207,14 +207,15 @@ class DeadLeaves:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
         images = np.empty((len(indices), self.resolution, self.resolution, 3), np.uint8)
         for image, index in zip(images, indices, strict=True):
-            colour_in(*self.labels_and_colours(index), image)
+            labels, leaves = self.labels_and_leaves(index)
+            colour_in(labels, colours(leaves), image)
         return images
 
-    def labels_and_colours(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which leaf each pixel of image `index` shows, and the leaves' colours.
+    def labels_and_leaves(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which leaf each pixel of image `index` shows, and the leaves.
 
         Returns labels, int32 [resolution, resolution], numbering leaves in the order drawn (-1: bare, possible in the
-        original order only), and colours, uint8 [leaves, 3].
+        original order only), and leaves, float32 [leaves, >= 6], as `draw_leaves` returns them.
         """
         rng = generator(stream_key(self), int(index))
         return self._nearest_first(rng) if self.order == "nearest_first" else self._original(rng)
@@ -223,13 +224,13 @@ class DeadLeaves:
         return np.full((self.resolution, self.resolution), -1, np.int32)
 
     def _nearest_first(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        labels, palette = self._empty(), []
+        labels, leaves = self._empty(), []
         bare = labels.size
         while bare > 0:
             u = draw_leaves(rng, CHUNK, self.shape)
-            bare = paint_under(u, SHAPES.index(self.shape), CHUNK * len(palette), labels)
-            palette.append(colours(u))
-        return labels, np.concatenate(palette)
+            bare = paint_under(u, SHAPES.index(self.shape), CHUNK * len(leaves), labels)
+            leaves.append(u)
+        return labels, np.concatenate(leaves)
 
     def _original(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         u, shape = draw_leaves(rng, MAX_LEAVES, self.shape), SHAPES.index(self.shape)
@@ -239,7 +240,7 @@ class DeadLeaves:
         # ... and those leaves laid nearest first, from the newest back, look the same as the newest on top.
         labels = self._empty()
         paint_under(u[:laid][::-1], shape, 0, labels)
-        return np.where(labels < 0, -1, laid - 1 - labels).astype(np.int32), colours(u[:laid])
+        return np.where(labels < 0, -1, laid - 1 - labels).astype(np.int32), u[:laid]
 
 
 if __name__ == "__main__":

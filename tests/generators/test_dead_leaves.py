@@ -46,9 +46,9 @@ def test_original_order_equals_the_plain_painter(shape):
 
 def test_original_order_gives_up_after_5000_leaves():
     process = DeadLeaves("triangle", resolution=64, order="original")
-    bare = [index for index in range(40) if (process.labels_and_colours(index)[0] < 0).any()]
+    bare = [index for index in range(40) if (process.labels_and_leaves(index)[0] < 0).any()]
     assert bare, "some of 40 images of thin triangles should still have gaps"
-    image, labels = process.render(bare[:1])[0], process.labels_and_colours(bare[0])[0]
+    image, labels = process.render(bare[:1])[0], process.labels_and_leaves(bare[0])[0]
     assert (image[labels < 0] == 0).all()
     np.testing.assert_array_equal(image, dead_leaves_original(process, bare[0]))
 
@@ -56,10 +56,10 @@ def test_original_order_gives_up_after_5000_leaves():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nearest_first_fills_the_frame(shape):
     process = DeadLeaves(shape, resolution=48)
-    labels, colour = process.labels_and_colours(5)
+    labels, leaves = process.labels_and_leaves(5)
     assert labels.min() >= 0
     assert labels.shape == (48, 48) and labels.dtype == np.int32
-    np.testing.assert_array_equal(process.render([5])[0], colour[labels])
+    np.testing.assert_array_equal(process.render([5])[0], colours(leaves)[labels])
 
 
 def test_images_do_not_depend_on_the_request():

@@ -1,0 +1,116 @@
+"""Textured dead leaves: every leaf is a window on a texture image instead of a flat colour.
+
+    python -m generators.dead_leaves_textures --output data/my_leaves --samples 100
+    python -m generators.dead_leaves_textures --shape mixed --textures photos --output data/my_leaves --samples 100
+    python -m generators dead_leaves-textures          # the dataset of the paper
+
+Baradad, Wulff, Wang, Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021, section 3.1. Leaves are
+laid as in `generators.dead_leaves`. Each draws one of the textures (uniform) and shows it at the leaf's own pixels:
+pixel (y, x) of the image is pixel (y, x) of the texture.
+
+The textures are those of the paper, 10,000 images of stat-spectrum_color_wmm at the resolution of the leaves, or a
+folder of images of yours (`--textures`; brought to that size by resizing the shorter side and cropping the centre).
+The former are made on first use, in data/textures, in a few minutes. Figure 2 of the paper shows oriented squares, the
+default; the authors' released recipe says `--shape mixed`.
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from datasets.folder import list_images
+from datasets.packed import packed_images
+from datasets.writer import describe, write_image_folder
+from generators.dead_leaves import SHAPES, DeadLeaves
+from generators.named import load
+from generators.process import option
+from utils.cli import UserError
+from utils.cpus import usable_cpus
+from utils.files import locked
+
+POOL = "stat-spectrum_color_wmm"
+POOL_IMAGES = 10_000
+FEWEST = 100  # with n textures, one edge in n between two leaves cannot be seen, as both show the same
+CACHE = Path("data/textures")  # in the working folder, like all data
+
+
+def pool_record(resolution: int) -> dict[str, Any]:
+    """The record of the default textures, as dataset.json holds it."""
+    return describe(load(POOL, resolution), POOL, POOL_IMAGES, "jpg")
+
+
+@functools.lru_cache(maxsize=1)
+def texture_images(folder: str, resolution: int) -> np.ndarray:
+    """Textures as a read-only memory map, uint8 [N, resolution, resolution, 3]: those of `folder`, or, if it is empty,
+    the default ones. The array, and the default images, are kept in CACHE; `folder` is only read.
+
+    Raises UserError for a folder with fewer than FEWEST images or with one that cannot be read.
+    """
+    if folder:
+        count = len(list_images(folder))
+        if count < FEWEST:
+            raise UserError(f"{folder} holds {count} images, and textures take {FEWEST} or more; pass another folder")
+        name = f"{Path(folder).resolve().name}-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:8]}"
+        return packed_images(folder, resolution, CACHE / name)
+    root = CACHE / f"{POOL}-{resolution}"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
+        write_image_folder(load(POOL, resolution), root, POOL_IMAGES, name=POOL, workers=min(8, usable_cpus()))
+        return packed_images(root)
+
+
+@njit(cache=True, nogil=True)
+def texture_in(labels: np.ndarray, choice: np.ndarray, textures: np.ndarray, image: np.ndarray) -> None:
+    """Give each pixel of `image`, uint8 [N, N, 3], the same pixel of its leaf's texture; black where no leaf is.
+
+    labels: int [N, N], -1 where bare. choice: the texture of each leaf. textures: uint8 [T, N, N, 3].
+    """
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            leaf = labels[row, column]
+            for c in range(3):
+                image[row, column, c] = textures[choice[leaf], row, column, c] if leaf >= 0 else 0
+
+
+@dataclass(frozen=True)
+class TexturedLeaves(DeadLeaves):
+    """Dead leaves with textures. Raises UserError for a value it does not know, and for textures it cannot use."""
+
+    shape: str = option("oriented_square", "shape of the leaves", SHAPES)
+    textures: str = option("", f"folder of texture images (default: {POOL_IMAGES:,} of {POOL})", seeds=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.textures:
+            texture_images(self.textures, self.resolution)
+        else:
+            load(POOL, self.resolution)  # refuses a resolution that the textures cannot have
+
+    def contents(self) -> dict[str, Any]:
+        """What the textures are: a record, or a fingerprint of the pixels in the order of their file names."""
+        if not self.textures:
+            return {"textures": pool_record(self.resolution)}
+        pixels = texture_images(self.textures, self.resolution)
+        return {"textures": "sha256:" + hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest()}
+
+    def render(self, indices: Sequence[int]) -> np.ndarray:
+        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
+        textures = np.asarray(texture_images(self.textures, self.resolution))
+        images = np.empty((len(indices), self.resolution, self.resolution, 3), np.uint8)
+        for image, index in zip(images, indices, strict=True):
+            labels, leaves = self.labels_and_leaves(index)
+            choice = (leaves[:, 3] * np.float64(len(textures))).astype(np.int64)  # in place of the first colour
+            texture_in(labels, choice, textures, image)
+        return images
+
+
+if __name__ == "__main__":
+    from generators.command import process_command
+
+    process_command("dead_leaves_textures.TexturedLeaves")

@@ -1,0 +1,96 @@
+"""Textured leaves: each leaf is a window on one texture, drawn evenly, and the textures are what the record says."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.plain_generators import dead_leaves_textured
+from datasets.packed import packed_images
+from datasets.writer import describe, write_image_folder
+from generators import dead_leaves_textures
+from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images
+from generators.named import load
+from utils.cli import UserError
+
+
+@pytest.fixture(autouse=True)
+def cache_in_a_folder_of_the_test(tmp_path, monkeypatch):
+    monkeypatch.setattr(dead_leaves_textures, "CACHE", tmp_path / "textures")
+    texture_images.cache_clear()
+
+
+@pytest.fixture
+def textures(make_images, tmp_path) -> str:
+    return str(make_images(tmp_path / "mine", FEWEST, size=(50, 40)))
+
+
+@pytest.mark.parametrize("shape", ["oriented_square", "mixed"])
+def test_the_original_order_equals_the_plain_painter(textures, shape):
+    process = TexturedLeaves(shape, resolution=40, order="original", textures=textures)
+    images = process.render(range(2))
+    assert images.shape == (2, 40, 40, 3) and images.dtype == np.uint8
+    for index in range(2):
+        np.testing.assert_array_equal(images[index], dead_leaves_textured(process, index))
+
+
+def test_every_leaf_shows_one_texture_at_its_own_pixels(textures):
+    process = TexturedLeaves(resolution=40, textures=textures)
+    pool, image = np.asarray(texture_images(textures, 40)), process.render([3])[0]
+    labels, _ = process.labels_and_leaves(3)
+    for leaf in np.unique(labels):
+        fits = (pool[:, labels == leaf] == image[labels == leaf]).all(axis=(1, 2))
+        assert fits.any(), leaf
+
+
+def test_textures_are_drawn_evenly(textures, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(dead_leaves_textures, "texture_in", lambda labels, choice, *rest: drawn.append(choice))
+    TexturedLeaves(resolution=16, textures=textures).render(range(200))
+    counts = np.bincount(np.concatenate(drawn), minlength=FEWEST)
+    assert len(counts) == FEWEST and stats.chisquare(counts).pvalue > 0.001
+
+
+def test_images_do_not_depend_on_the_request_nor_leaves_on_the_textures(textures, make_images, tmp_path):
+    process = TexturedLeaves(resolution=40, textures=textures)
+    together = process.render(range(6))
+    for chunk in ([5], [4, 1]):
+        np.testing.assert_array_equal(process.render(chunk), together[chunk])
+    others = TexturedLeaves(resolution=40, textures=str(make_images(tmp_path / "others", FEWEST + 1, seed=1)))
+    np.testing.assert_array_equal(others.labels_and_leaves(2)[0], process.labels_and_leaves(2)[0])
+    assert not np.array_equal(others.render([2]), together[2:3])
+    assert others.contents() != process.contents()
+
+
+def test_the_record_holds_the_pixels_fingerprint_and_not_the_path(textures):
+    record = describe(TexturedLeaves(resolution=40, textures=textures), "name", 3, "jpg")
+    assert record["parameters"]["textures"].startswith("sha256:") and textures not in str(record)
+
+
+def test_default_textures_are_made_once_and_are_the_named_dataset(tmp_path, monkeypatch):
+    monkeypatch.setattr(dead_leaves_textures, "POOL", "stat-spectrum")  # faster, and the same way
+    monkeypatch.setattr(dead_leaves_textures, "POOL_IMAGES", 120)
+    process = TexturedLeaves(resolution=32)
+    assert process.contents() == {"textures": describe(load("stat-spectrum", 32), "stat-spectrum", 120, "jpg")}
+    assert not (tmp_path / "textures").exists(), "nothing is made before it is needed"
+    process.render([0])
+    root = tmp_path / "textures" / "stat-spectrum-32"
+    assert write_image_folder(load("stat-spectrum", 32), root, 120, name="stat-spectrum") == 0
+    np.testing.assert_array_equal(packed_images(root), texture_images("", 32))
+
+
+def test_a_folder_of_textures_is_only_read(textures, tmp_path):
+    before = sorted((tmp_path / "mine").rglob("*"))
+    TexturedLeaves(resolution=40, textures=textures).render([0])
+    assert sorted((tmp_path / "mine").rglob("*")) == before
+
+
+def test_textures_that_cannot_be_used_are_refused_at_once(make_images, tmp_path):
+    with pytest.raises(UserError, match="nowhere"):
+        TexturedLeaves(textures=str(tmp_path / "nowhere"))
+    few = make_images(tmp_path / "few", 3)
+    with pytest.raises(UserError, match=f"3 images, and textures take {FEWEST}"):
+        TexturedLeaves(textures=str(few))
+    broken = make_images(tmp_path / "broken", FEWEST)
+    next(broken.rglob("*.jpg")).write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"\.jpg"):
+        TexturedLeaves(textures=str(broken))
