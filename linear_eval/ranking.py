@@ -1,0 +1,117 @@
+"""Our ranking of the noise datasets beside the paper's, with the rank correlation.
+
+    python -m linear_eval.ranking results/cifar10 --output results/cifar10
+
+Writes ranking.md and ranking.png from result files: for each condition (task, protocol, number of training images) the
+mean accuracy of every dataset that was measured and has a published figure in linear_eval/published.yaml.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from scipy import stats
+
+from linear_eval.report import Cells, Condition, collect, read_results
+from utils.cli import parser, run
+from utils.files import atomic_open, write_bytes
+
+FEWEST = 3  # datasets that make a ranking
+PERMUTATIONS = 20_000
+
+
+def published(block: str = "imagenet100") -> dict[str, Any]:
+    """A block of published.yaml: what was measured, its source, and accuracies in percent by name."""
+    return yaml.safe_load(Path(__file__).with_name("published.yaml").read_text())[block]
+
+
+def ours(cells: Cells, condition: Condition, names: Sequence[str]) -> dict[str, float]:
+    """Our mean accuracy, in percent, of each of `names` that was measured; the best of several layers or widths."""
+    means: dict[str, float] = {}
+    for (row, where), values in cells.items():
+        if where == condition and row.name in names:
+            means[row.name] = max(means.get(row.name, 0.0), float(np.mean(values)))
+    return means
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Spearman's rho and its two-sided p-value over random permutations, the same for the same numbers."""
+    rho = float(stats.spearmanr(a, b).statistic)
+    ranks, others = stats.rankdata(a), stats.rankdata(b)
+    rng = np.random.default_rng(0)
+    shuffled = rng.permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)
+    by_chance = (shuffled - ranks.mean()) @ (others - others.mean()) / (len(ranks) * ranks.std() * others.std())
+    return rho, float((1 + np.count_nonzero(np.abs(by_chance) >= abs(rho) - 1e-12)) / (1 + PERMUTATIONS))
+
+
+def ranking(cells: Cells) -> list[tuple[Condition, dict[str, float]]]:
+    """Our means by condition, for conditions with enough datasets."""
+    conditions = sorted({condition for _, condition in cells})
+    found = [(condition, ours(cells, condition, list(published()["noise"]))) for condition in conditions]
+    return [(condition, means) for condition, means in found if len(means) >= FEWEST]
+
+
+def markdown(found: list[tuple[Condition, dict[str, float]]]) -> str:
+    """A table with a row for each dataset, best of the paper's first, and a line with the rank correlations."""
+    paper = published()
+    measured = [means for _, means in found]
+    names = sorted({name for means in measured for name in means}, key=lambda name: -paper["noise"][name])
+    theirs = stats.rankdata([-paper["noise"][name] for name in names])
+    lines = ["| | paper | rank | " + " | ".join(f"{condition} | rank" for condition, _ in found) + " |",
+             "|---|---:|---:|" + "---:|---:|" * len(found)]
+    for name, rank in zip(names, theirs, strict=True):
+        texts = [name, f"{paper['noise'][name]:.1f}", f"{rank:g}"]
+        for means in measured:
+            place = 1 + sum(other > means[name] for other in means.values()) if name in means else None
+            texts += [f"{means[name]:.2f}", f"{place}"] if place else ["missing", ""]
+        lines.append("| " + " | ".join(texts) + " |")
+    notes = []
+    for condition, means in found:
+        rho, p = rank_correlation(list(means.values()), [paper["noise"][name] for name in means])
+        notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets "
+                     f"(two-sided p = {p:.2g}, by permutation).")
+    return "\n".join([*lines, "", *notes, "", f"Paper: {paper['what']}; {paper['source']}.", ""])
+
+
+def scatter(found: list[tuple[Condition, dict[str, float]]], path: Path) -> None:
+    """Ours against the paper's, a panel for each condition."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    paper = published()
+    figure = Figure(figsize=(5.2 * len(found), 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (condition, means) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
+        x, y = [paper["noise"][name] for name in means], list(means.values())
+        axes.plot(x, y, "o", color="#3b6ea5")
+        for name, *place in zip(means, x, y, strict=True):
+            axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axes.set_title(f"rank correlation {rank_correlation(y, x)[0]:+.2f}", fontsize=9)
+        axes.set_xlabel("paper: ImageNet-100 (%), digitised")
+        axes.set_ylabel(f"ours: {condition} (%)")
+        axes.margins(x=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    with atomic_open(path) as file:
+        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+
+
+def main() -> None:
+    options = parser("python -m linear_eval.ranking", __doc__)
+    options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
+    options.add_argument("--output", type=Path, required=True, help="folder for ranking.md and ranking.png")
+    args = options.parse_args()
+    found = ranking(collect(read_results(args.sources)))
+    if not found:
+        print(f"no ranking: that takes results of {FEWEST} or more of the paper's datasets")
+        return
+    args.output.mkdir(parents=True, exist_ok=True)
+    table = markdown(found)
+    write_bytes(args.output / "ranking.md", table.encode())
+    scatter(found, args.output / "ranking.png")
+    print(table, end="")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,59 @@
+"""The ranking beside the paper's: the right means and ranks, and a correlation that SciPy agrees with."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from linear_eval.ranking import markdown, ours, published, rank_correlation, ranking, scatter
+from linear_eval.report import Condition, collect
+
+CONDITION = Condition("cifar10", "cached", 5000)
+
+
+def result(name: str, accuracy: float, seed: int = 0, layer: str = "fc6") -> dict:
+    return {"encoder": name, "layer": layer, "width": 0.25, "task": "cifar10", "protocol": "cached", "seed": seed,
+            "accuracy": accuracy, "counts": {"train": 5000}, "encoder_sha256": f"{name} {seed}"}
+
+
+@pytest.fixture
+def cells():
+    return collect([result("stat-wmm", 40, 0), result("stat-wmm", 44, 1), result("stat-wmm", 41, layer="conv5"),
+                    result("stat-spectrum", 45), result("stylegan-oriented", 50), result("random initialisation", 60),
+                    result("no dataset of the paper", 70)])
+
+
+def test_means_of_the_papers_datasets_only(cells):
+    means = ours(cells, CONDITION, list(published()["noise"]))
+    assert means == {"stat-wmm": 42, "stat-spectrum": 45, "stylegan-oriented": 50}
+
+
+def test_table(cells, tmp_path):
+    found = ranking(cells)
+    lines = markdown(found).splitlines()
+    assert lines[2] == "| stylegan-oriented | 43.4 | 1 | 50.00 | 1 |"
+    assert lines[3] == "| stat-wmm | 31.5 | 2 | 42.00 | 3 |"
+    assert lines[4] == "| stat-spectrum | 30.7 | 3 | 45.00 | 2 |"
+    assert "+0.50 over 3 datasets" in lines[6] and "digitised" in lines[-1]
+    scatter(found, tmp_path / "ranking.png")
+    assert (tmp_path / "ranking.png").stat().st_size > 1000
+
+
+def test_two_datasets_make_no_ranking():
+    assert ranking(collect([result("stat-wmm", 40), result("stat-spectrum", 45)])) == []
+
+
+def test_correlation_is_scipys():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=8)
+    b = a + rng.normal(size=8)
+    rho, p = rank_correlation(a, b)
+    expected = stats.permutation_test((a,), lambda x: stats.spearmanr(x, b).statistic, permutation_type="pairings",
+                                      n_resamples=np.inf)  # all 8! orders
+    assert rho == pytest.approx(stats.spearmanr(a, b).statistic)
+    assert p == pytest.approx(expected.pvalue, abs=4 * np.sqrt(expected.pvalue / 20_000))
+
+
+def test_published_names_are_named_datasets():
+    from generators.named import named_datasets
+
+    assert set(published()["noise"]) >= {name for name, entry in named_datasets().items() if entry.trained}
