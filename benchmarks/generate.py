@@ -1,20 +1,23 @@
 """How fast noise images are made and written, as ratios to plain implementations.
 
-    python -m benchmarks.generate                 # the table, about 4 minutes
-    python -m benchmarks.generate --repeats 3     # a quicker look
-    python -m benchmarks.generate --workers 1     # without the rows on workers, which need an idle machine
-    TMPDIR=/dev/shm python -m benchmarks.generate --workers 1    # into memory: leaves the disk out
+    python -m benchmarks.generate                             # every dataset
+    python -m benchmarks.generate stat-wmm fractaldb          # some
+    python -m benchmarks.generate stat-wmm --repeats 3        # a quicker look
+    python -m benchmarks.generate dead_leaves-mixed --workers 2     # also two processes, which need an idle machine
+    TMPDIR=/dev/shm python -m benchmarks.generate             # into memory: leaves the disk out
 
-Method: 128x128. Each repeat times both sides of a ratio one after the other on the same images, and the ratio is taken
-within the repeat; the table shows the median and the range over repeats. Ratios on one thread are of processor time,
-the system's included, which other work on the machine disturbs less than the clock; those of workers are of the clock.
+Method: one thread. Each repeat times both sides of a ratio one after the other, and the ratio is taken within the
+repeat; the table shows the median and the range over repeats. Ratios on one thread are of processor time, the system's
+included, which other work on the machine disturbs less than the clock; those of workers are of the clock.
 
   making    render, encode as JPEG (quality 95) and write to a folder, each file atomically
   encoding  the same images, encoded by Pillow into memory
-  plain     `benchmarks.plain_generators`: for dead leaves the authors' order, leaf by leaf, with NumPy masks over the
-            whole frame; for spectra ten passes of complex float64 FFTs. In memory: neither encoded nor written
+  plain     the plain implementation of the process, `benchmarks.plain_*`, in memory: neither encoded nor written
   workers   `write_image_folder` with n processes and with one: once as a user waits for it, and once without the start
             (the difference of a long and a short run)
+
+StyleGAN networks are made anew in each repeat, and their time counts. Feature visualisations take 4 of their 128 steps.
+CASES says how many images each side renders.
 """
 
 import io
@@ -23,29 +26,52 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
-from benchmarks.plain_generators import dead_leaves_original, spectrum_passes
+from benchmarks import plain_generators
+from benchmarks.plain_feature_vis import feature_vis_pair
+from benchmarks.plain_fractaldb import fractaldb_plain
+from benchmarks.plain_statistics import statistical_model
+from benchmarks.plain_stylegan import plain_image
+from benchmarks.ratio import HEADER, row, seconds
 from datasets.writer import CHUNK, ImageProcess, write_chunk, write_image_folder
-from generators.dead_leaves import DeadLeaves
 from generators.named import load
-from generators.process import stream_key
-from generators.spectrum import draw_exponents
-from utils.cli import parser, positive_int, run
+from utils.cli import UserError, parser, positive_int, run
 from utils.devices import describe
-from utils.seeding import generator
 
-NAMES = ("dead_leaves-squares", "dead_leaves-oriented", "dead_leaves-mixed", "stat-spectrum")
-IMAGES = 4 * CHUNK  # of each repeat
 SHORT, LONG = 500, 8500  # images of the runs with workers
 
 
-def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    start = clock()
-    function()
-    return clock() - start
+class Case(NamedTuple):
+    """One dataset: its plain implementation, the images each side makes in a repeat, and what it should reach."""
+
+    plain: Callable[[Any, int], object]  # of a process and an index
+    plain_images: int
+    images: int
+    to_plain: str
+    to_encoding: str = ""
+    parameters: dict[str, Any] = {"resolution": 128}  # noqa: RUF012 (never changed)
+    plain_batch: int = 1  # images of one call of `plain`
+
+
+CASES = {
+    **dict.fromkeys(("dead_leaves-squares", "dead_leaves-oriented", "dead_leaves-mixed"),
+                    Case(plain_generators.dead_leaves_original, 3, 160, ">= 100", "<= 4")),
+    "dead_leaves-textures": Case(plain_generators.dead_leaves_textured, 3, 160, ">= 60"),
+    "stat-spectrum": Case(plain_generators.spectrum, 10, 160, ">= 15", "<= 6"),
+    "stat-spectrum_color": Case(statistical_model, 5, 80, ">= 10"),
+    **dict.fromkeys(("stat-wmm", "stat-spectrum_color_wmm"), Case(statistical_model, 2, 40, ">= 10")),
+    "stylegan-highfreq": Case(plain_image, 2, 400, ">= 60", "", {"resolution": 256}),
+    **dict.fromkeys(("stylegan-sparse", "stylegan-oriented"), Case(plain_image, 2, 400, ">= 20", "",
+                                                                   {"resolution": 256})),
+    "stylegan-random": Case(plain_image, 2, 16, ">= 2", "", {"resolution": 256}),
+    "fractaldb": Case(fractaldb_plain, 1, 160, ">= 200", "", {"resolution": 362}),
+    "feature_vis-random": Case(feature_vis_pair, 2, 4, ">= 2.5", "", {"resolution": 256, "steps": 4}, plain_batch=2),
+}
 
 
 def make(process: ImageProcess, indices: Sequence[int], folder: str) -> None:
@@ -59,50 +85,34 @@ def encode(images: np.ndarray) -> None:
         Image.fromarray(image).save(io.BytesIO(), "JPEG", quality=95)
 
 
-def plain(process: ImageProcess, index: int) -> None:
-    """One image by the plain implementation of its process."""
-    if isinstance(process, DeadLeaves):
-        dead_leaves_original(process, index)
-    else:
-        rng = generator(stream_key(process), index)
-        exponents = draw_exponents(rng)
-        spectrum_passes(256 * rng.random((3, process.resolution, process.resolution)), *exponents)
-
-
-def row(label: str, ratios: list[float], target: str, extra: str = "") -> str:
-    spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
-    return f"| {label} | {statistics.median(ratios):.3g} | {spread} | {target} | {extra} |"
-
-
 def time_one_thread(name: str, repeats: int) -> list[str]:
-    """Two rows: making against encoding, and plain against making."""
-    process = load(name, resolution=128)
+    """Rows for plain against making and, where it has a target, making against encoding."""
+    case = CASES[name]
+    process = load(name, **case.parameters)
     process.render([0])  # compiles
-    plain_images = 3 if isinstance(process, DeadLeaves) else 10
     speeds, to_encoding, to_plain = [], [], []
-    for repeat in range(repeats):
-        indices = range(repeat * IMAGES, (repeat + 1) * IMAGES)
-        images = process.render(indices)
+    for repeat in range(1, repeats + 1):
+        start = repeat * 400  # a new network, where 400 images share one
+        indices, few = range(start, start + case.images), range(start, start + case.plain_images, case.plain_batch)
         with tempfile.TemporaryDirectory() as folder:
-            making = seconds(lambda: make(process, indices, folder)) / IMAGES  # noqa: B023 (called at once)
-        encoding = seconds(lambda: encode(images)) / IMAGES  # noqa: B023
-        slow = seconds(lambda: [plain(process, i) for i in indices[:plain_images]]) / plain_images  # noqa: B023
+            making = seconds(lambda: make(process, indices, folder), time.process_time) / case.images  # noqa: B023
+        images = np.asarray(process.render(indices))
+        encoding = seconds(lambda: encode(images), time.process_time) / case.images  # noqa: B023 (called at once)
+        plain = seconds(lambda: [case.plain(process, i) for i in few], time.process_time)  # noqa: B023
         speeds.append(1 / making)
         to_encoding.append(making / encoding)
-        to_plain.append(slow / making)
-    limits = ("<= 4", ">= 100") if isinstance(process, DeadLeaves) else ("<= 6", ">= 15")
-    return [row(f"{name}: making / encoding", to_encoding, limits[0], f"{statistics.median(speeds):.0f}"),
-            row(f"{name}: plain / making", to_plain, limits[1])]
+        to_plain.append(plain / case.plain_images / making)
+    rows = [row(f"{name}: plain / making", to_plain, case.to_plain, f"{statistics.median(speeds):.3g}")]
+    return rows + [row(f"{name}: making / encoding", to_encoding, case.to_encoding)] * bool(case.to_encoding)
 
 
 def time_workers(name: str, workers: int, repeats: int) -> list[str]:
     """Two rows: n workers against one, with and without the start."""
-    process = load(name, resolution=128)
+    process = load(name, **CASES[name].parameters)
 
     def write(samples: int, count: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
-            return seconds(lambda: write_image_folder(process, folder, samples, name=name, workers=count),
-                           time.perf_counter)
+            return seconds(lambda: write_image_folder(process, folder, samples, name=name, workers=count))
 
     whole, steady = [], []
     for _ in range(repeats):
@@ -115,17 +125,19 @@ def time_workers(name: str, workers: int, repeats: int) -> list[str]:
 
 def main() -> None:
     options = parser("python -m benchmarks.generate", __doc__)
-    options.add_argument("--repeats", type=positive_int, default=9, help="timings of each ratio")
-    options.add_argument("--workers", type=positive_int, default=2, help="processes compared with one; 1 leaves it out")
+    options.add_argument("names", nargs="*", help=f"datasets (default: all of {', '.join(CASES)})")
+    options.add_argument("--repeats", type=positive_int, default=7, help="timings of each ratio")
+    options.add_argument("--workers", type=positive_int, default=1, help="processes to compare with one")
     args = options.parse_args()
-    import torch
-
-    print(f"128x128, median and range of {args.repeats} repeats, {describe(torch.device('cpu'))}\n")
-    print("| ratio | median | range | target | images per CPU second |\n|---|---|---|---|---|", flush=True)
-    for name in NAMES:
+    if unknown := set(args.names) - set(CASES):
+        raise UserError(f"there is no plain implementation of {', '.join(unknown)}; there is one of {', '.join(CASES)}")
+    torch.set_num_threads(1)
+    print(f"median and range of {args.repeats} repeats, {describe(torch.device('cpu'))}; "
+          f"last column: images made per CPU second\n\n{HEADER}", flush=True)
+    for name in args.names or CASES:
         print("\n".join(time_one_thread(name, args.repeats)), flush=True)
-    if args.workers > 1:
-        print("\n".join(time_workers("dead_leaves-oriented", args.workers, max(3, args.repeats // 3))), flush=True)
+        if args.workers > 1:
+            print("\n".join(time_workers(name, args.workers, max(3, args.repeats // 3))), flush=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_the_example_of_a_new_process_works(tmp_path):
 
 
 def test_the_table_of_datasets_is_the_list():
-    shown = re.findall(r"^\| ([a-r]) \| `([a-z_-]+)` \|", README, re.M)
+    shown = re.findall(r"^\| ([a-r-]) \| `([a-z0-9_-]+)` \|", README, re.M)
     assert shown == [(entry.figure, name) for name, entry in named_datasets().items()]
 
 

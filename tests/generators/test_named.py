@@ -1,28 +1,57 @@
 """The list of named datasets."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from generators.named import find, load, named_datasets
+from generators import dead_leaves_textures
+from generators.dead_leaves_textures import FEWEST
+from generators.named import find, load, named_datasets, takes
+from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
 
+@pytest.fixture
+def cheap(make_images, tmp_path, monkeypatch):
+    """Parameters that make any named dataset cheap to render: own textures, a small encoder, two steps of ascent."""
+    monkeypatch.setattr(dead_leaves_textures, "CACHE", tmp_path / "textures")
+    encoder = tmp_path / "encoder.pth"
+    save_encoder(random_encoder(0, 1 / 96), encoder)
+    parameters = {"textures": str(make_images(tmp_path / "own", FEWEST)), "encoder": str(encoder), "steps": 2}
+    return lambda name: {key: value for key, value in parameters.items() if takes(name, key)
+                         and find(name).parameters.get(key) != "random"}
+
+
 @pytest.mark.parametrize("name", named_datasets())
-def test_every_named_dataset_renders(name):
-    process = load(name, resolution=16, seed=2)
-    assert process.resolution == 16 and process.seed == 2
-    assert process.render([0]).shape == (1, 16, 16, 3)
-    assert load(name).resolution == find(name).resolution
+def test_every_named_dataset_renders(name, cheap):
+    process = load(name, resolution=32, seed=2, **cheap(name))
+    assert process.resolution == 32 and process.seed == 2
+    image = np.asarray(process.render([3]))
+    assert image.shape == (1, 32, 32, 3) and image.dtype == np.uint8 and image.std() > 1
+    np.testing.assert_array_equal(process.render([2, 3])[1:], image)
     with pytest.raises(dataclasses.FrozenInstanceError):
         process.seed = 3
 
 
-def test_figure_letters_are_distinct():
-    letters = [entry.figure for entry in named_datasets().values()]
-    assert len(set(letters)) == len(letters)
+def test_the_published_resolution_is_the_default():
+    assert load("stat-wmm").resolution == 128 and load("stylegan-oriented").resolution == 256
+
+
+def test_figure_letters_are_distinct_and_fourteen_were_trained():
+    letters = [entry.figure for entry in named_datasets().values() if entry.figure != "-"]
+    assert len(set(letters)) == len(letters) and sorted(letters) == letters
+    assert sum(entry.trained for entry in named_datasets().values()) == 14
 
 
 def test_unknown_name_lists_the_names():
     with pytest.raises(UserError, match=r"'dead_leaf'.*dead_leaves-squares.*stat-spectrum"):
         load("dead_leaf")
+
+
+def test_every_process_module_is_named():
+    """A new process gets a name, or nobody finds it."""
+    sources = Path(dead_leaves_textures.__file__).parent.glob("*.py")
+    modules = {path.stem for path in sources if "process_command(\"" in path.read_text() and path.stem != "command"}
+    assert modules == {entry.process.partition(".")[0] for entry in named_datasets().values()}

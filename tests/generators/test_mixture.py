@@ -1,0 +1,57 @@
+"""Mixtures: every image is a component's own, in the shares asked for, whatever else is asked for."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from generators.mixture import Mixture, assignment, parse_components
+from generators.named import load
+from utils.cli import UserError
+
+TWO = "dead_leaves-squares=0.3 stat-spectrum=0.7"
+
+
+def test_images_are_the_first_of_each_component():
+    mixture = Mixture(TWO, resolution=24, seed=4)
+    images = mixture.render(range(40))
+    which, number = assignment(mixture, 64)
+    components = [load(name, 24, 4) for name in ("dead_leaves-squares", "stat-spectrum")]
+    for c, component in enumerate(components):
+        mine = np.flatnonzero(which[:40] == c)
+        np.testing.assert_array_equal(number[mine], np.arange(len(mine)))
+        np.testing.assert_array_equal(images[mine], component.render(range(len(mine))))
+
+
+def test_images_do_not_depend_on_the_request():
+    mixture = Mixture(TWO, resolution=16)
+    together = mixture.render(range(70))
+    for chunk in ([69], [64, 3], [5]):
+        np.testing.assert_array_equal(mixture.render(chunk), together[chunk])
+    assert mixture.render([]).shape == (0, 16, 16, 3)
+    assert not np.array_equal(Mixture(TWO, resolution=16, seed=1).render([0]), together[:1])
+
+
+def test_components_come_in_their_shares():
+    which, _ = assignment(Mixture("dead_leaves-squares=0.2 stat-spectrum=0.5 dead_leaves-mixed=0.3"), 1 << 14)
+    expected = np.array([0.2, 0.5, 0.3]) * len(which)
+    assert stats.chisquare(np.bincount(which, minlength=3), expected).pvalue > 0.001
+
+
+@pytest.mark.parametrize("components, said", [
+    ("", "--components"),
+    ("dead_leaves-squares=0.5 stat-spectrum=0.4", "sum to 0.9 and should sum to 1"),
+    ("dead_leaf=1", "there is no dataset called 'dead_leaf'"),
+    ("stat-spectrum", "NAME=WEIGHT"),
+    ("stat-spectrum=-1 dead_leaves-mixed=2", "above 0"),
+    ("stat-spectrum=nan", "above 0"),
+    ("stat-spectrum=0.5 stat-spectrum=0.5", "stands twice"),
+    ("mixed-4=1", "is a mixture itself"),
+])
+def test_mistakes_are_refused_at_once(components, said):
+    with pytest.raises(UserError, match=said):
+        Mixture(components, resolution=16)
+
+
+def test_parsing():
+    assert parse_components("stat-spectrum=0.25  dead_leaves-mixed=0.75") == {"stat-spectrum": 0.25,
+                                                                              "dead_leaves-mixed": 0.75}
