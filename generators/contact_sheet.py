@@ -73,16 +73,19 @@ def overview(blocks: Sequence[Image.Image], across: int) -> Image.Image:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Write a PNG whole or not at all, and its folder if need be."""
+    """Write a JPEG if `path` ends in .jpg, else a PNG; whole or not at all, and its folder if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_open(path) as file:
-        image.save(file, "PNG", optimize=True)
+        if path.suffix == ".jpg":
+            image.save(file, "JPEG", quality=90)
+        else:
+            image.save(file, "PNG")
 
 
 def main() -> None:
     p = parser("python -m generators.contact_sheet", __doc__)
     p.add_argument("sources", nargs="+", help="dataset names or image folders")
-    p.add_argument("--output", type=Path, required=True, help="PNG file of the overview")
+    p.add_argument("--output", type=Path, required=True, help="file of the overview, .png or .jpg")
     p.add_argument("--sheets", type=Path,
                    help=f"folder for a contact sheet of each, {SHEET_ROWS * SHEET_COLUMNS} images")
     p.add_argument("--rows", type=positive_int, default=2, help="of images in a block of the overview")
