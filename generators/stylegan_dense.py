@@ -43,7 +43,6 @@ def smooth(x: torch.Tensor, double: bool) -> torch.Tensor:
     return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
-@torch.backends.cudnn.flags(enabled=True, deterministic=True)  # some ways to a transposed convolution are not
 def synthesise(constant: torch.Tensor, convs: tuple[Conv, ...], kernels: list[Kernel], biases: list[torch.Tensor],
                rgb_weights: list[torch.Tensor], scales: list[torch.Tensor], rgb_scales: list[torch.Tensor],
                noise: list[torch.Tensor]) -> torch.Tensor:

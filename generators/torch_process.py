@@ -7,7 +7,7 @@ fixed, aligned blocks, with one thread each (workers are processes), and a reque
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -21,7 +21,7 @@ DEVICES = ("auto", "cpu", "cuda")
 class BlockProcess(Protocol):
     """A process whose `render` is `render_in_blocks(self, indices)`."""
 
-    block: ClassVar[int]  # images computed together
+    block: int  # images computed together
 
     def render_block(self, number: int) -> torch.Tensor:
         """Images number * block .. (number + 1) * block - 1: uint8 [block, H, W, 3], on the device of the process."""
@@ -42,11 +42,12 @@ def settle_device(process: Any) -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch with one thread and without gradients, and then as before."""
+    """Run torch with one thread, without gradients, and on a GPU with convolutions that always sum in one order; and
+    then as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, deterministic=True):
             yield
     finally:
         torch.set_num_threads(before)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets.writer import CHUNK, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves_textures import FEWEST
 from generators.named import find, load, named_datasets, takes
@@ -55,3 +56,15 @@ def test_every_process_module_is_named():
     sources = Path(dead_leaves_textures.__file__).parent.glob("*.py")
     modules = {path.stem for path in sources if "process_command(\"" in path.read_text() and path.stem != "command"}
     assert modules == {entry.process.partition(".")[0] for entry in named_datasets().values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", named_datasets())
+def test_two_workers_write_the_same_files_as_one(name, cheap, tmp_path):
+    process = load(name, resolution=32, **cheap(name))
+    samples = 2 * getattr(process, "chunk", CHUNK) + 10  # the first chunk is made without workers
+    for workers in (1, 2):
+        write_image_folder(process, tmp_path / str(workers), samples, name=name, workers=workers)
+    files = [sorted((tmp_path / workers).rglob("*.jpg")) for workers in ("1", "2")]
+    assert len(files[0]) == samples
+    assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]

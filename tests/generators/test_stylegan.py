@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
+from benchmarks.orientation import coherence
 from benchmarks.plain_stylegan import plain_image
 from generators import stylegan
 from generators.process import stream_key
@@ -102,14 +103,6 @@ def test_images_are_clipped_and_rounded():
     got = process.render(range(process.block))
     assert got.dtype == torch.uint8 and got.shape == (process.block, 32, 32, 3)
     np.testing.assert_array_equal(got.numpy(), expected.transpose(0, 2, 3, 1))
-
-
-def coherence(image: np.ndarray) -> float:
-    """How much one direction prevails in the gradients of a grey image: 0 (none) to 1, by the structure tensor."""
-    across, down = np.gradient(image, axis=(1, 0))
-    across, down = across[8:-8, 8:-8], down[8:-8, 8:-8]  # the frame of each image is a zero-padding effect
-    xx, yy, xy = (across**2).sum(), (down**2).sum(), (across * down).sum()
-    return float(np.hypot(xx - yy, 2 * xy) / (xx + yy))
 
 
 def test_oriented_images_have_a_direction():
