@@ -4,6 +4,8 @@
 #
 #   use_python requirements.txt     sets PYTHON
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
+#   check_counts VARIABLE ...       fails unless each holds one or several whole numbers of at least 1
+#   check_datasets NAME ...         fails unless each is a named dataset
 set -euo pipefail
 
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -55,4 +57,19 @@ sys.path[0] = sys.argv[1]
 del sys.argv[:2]
 sys.argv.insert(0, "")
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)' "$REPO" "$@"
+}
+
+check_counts() {
+    local name
+    for name in "$@"; do
+        [[ "${!name}" =~ ^[1-9][0-9]*(\ +[1-9][0-9]*)*$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
+    done
+}
+
+check_datasets() {
+    local name names
+    names="$(run generators list | awk 'NR > 1 {print $1}')"
+    for name in "$@"; do
+        grep -qxF -- "$name" <<<"$names" || fail "$name is not a dataset; the names are ${names//$'\n'/, }"
+    done
 }

@@ -13,13 +13,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 [[ $# -le 1 && "${1:-}" != -* ]] || fail "not understood: $*; pass one folder for everything, or nothing for quickstart"
 OUT="${1:-quickstart}"
 SET="${SET:-dead_leaves-mixed}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SEED="${SEED:-0}" LIMIT="${LIMIT:-1000}"
-for name in IMAGES STEPS LIMIT; do
-    [[ "${!name}" =~ ^[1-9][0-9]*$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
-done
+check_counts IMAGES STEPS LIMIT
 [[ "$SEED" =~ ^[0-9]+$ ]] || fail "SEED=$SEED is not a whole number"
 use_python requirements.txt
-sets="$(run generators list | awk 'NR > 1 {print $1}')"
-grep -qxF -- "$SET" <<<"$sets" || fail "SET=$SET is not a dataset; the names are ${sets//$'\n'/, }"
+check_datasets "$SET"
 
 echo "== 1/5 noise images: $SET"
 run generators "$SET" --output "$OUT/images" --samples "$IMAGES" --resolution 128 --seed "$SEED"

@@ -15,19 +15,15 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
+[[ $# -le 1 && "${1:-}" != -* ]] || fail "not understood: $*; pass one folder of images, or nothing to download CIFAR-10"
+export PYTHON REPO OUT="${OUT:-runs/cifar10}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}"
+RESULTS="${RESULTS:-$OUT/results}" JOBS="${JOBS:-1}" SEEDS="${SEEDS:-0 1 2}" LIMITS="${LIMITS:-5000 50000}"
+check_counts IMAGES STEPS JOBS LIMITS
+[[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
 use_python requirements.txt
-export PYTHON REPO OUT="${OUT:-runs/cifar10}"
-RESULTS="${RESULTS:-$OUT/results}"
-named="$(run generators list)"
-SETS="${SETS:-$(awk '$NF == "yes" {print $1}' <<<"$named")}"
-for name in $SETS; do
-    awk 'NR > 1 {print $1}' <<<"$named" | grep -qxF -- "$name" || fail "there is no dataset called $name; see: $PYTHON -m generators list"
-done
-JOBS="${JOBS:-1}"
-SEEDS="${SEEDS:-0 1 2}"
-[[ "$JOBS" =~ ^[1-9][0-9]*$ ]] || fail "JOBS=$JOBS is not a number of encoders; pass 1 or more"
-[[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=\"$SEEDS\" is not a list of whole numbers, such as \"0 1 2\""
-export IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}"
+SETS="${SETS:-$(run generators list | awk '$NF == "yes" {print $1}')}"
+# shellcheck disable=SC2086 # a list, and so below
+check_datasets $SETS
 cores="$(getconf _NPROCESSORS_ONLN)"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > JOBS ? cores / JOBS : 1))}"
 
@@ -58,8 +54,8 @@ for seed in $SEEDS; do
     done
 done | xargs -P "$JOBS" -n 2 bash -c 'set -euo pipefail; train_one "$@"' _
 
-# shellcheck disable=SC2086 # a list
+# shellcheck disable=SC2086
 run linear_eval.compare --data "$DATA" --task cifar10 --runs "$OUT/runs" --output "$RESULTS" \
-    --train-limit ${LIMITS:-5000 50000}
+    --train-limit $LIMITS
 run linear_eval.report "$RESULTS" --output "$RESULTS"
 run linear_eval.ranking "$RESULTS" --output "$RESULTS"

@@ -100,7 +100,7 @@ def test_the_study_refuses_bad_input_before_any_work(tmp_path, arguments, enviro
 @pytest.mark.parametrize(("arguments", "environment", "message"), [
     (["a", "b"], {}, "not understood: a b"),
     (["--help"], {}, "not understood: --help"),
-    ([], {"SET": "list"}, "SET=list is not a dataset; the names are "),
+    ([], {"SET": "list"}, "list is not a dataset; the names are "),
     ([], {"STEPS": "0"}, "STEPS=0 is not a count"),
     ([], {"LIMIT": "many"}, "LIMIT=many is not a count"),
     ([], {"SEED": "-1"}, "SEED=-1 is not a whole number"),
