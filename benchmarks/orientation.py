@@ -5,12 +5,12 @@
 
 Coherence is (l1 - l2) / (l1 + l2) of the eigenvalues of the structure tensor, summed over the image: 0 if the gradients
 of the grey image have no direction in common, 1 if all are parallel. Images that share weights look alike, so StyleGAN
-sets draw new ones for every image here (`draw` 1).
+sets draw new ones for every image here (`draw` 1; not for stylegan-random).
 """
 
 import numpy as np
 
-from generators.named import load, takes
+from generators.named import find, load
 from utils.cli import parser, positive_int, run
 
 MARGIN = 8  # pixels left out on each side: zero padding draws lines along the edges of a StyleGAN's images
@@ -34,7 +34,7 @@ def main() -> None:
     print(f"{args.images} images of {args.resolution}x{args.resolution}, seed 0; mean and standard error\n")
     print("| dataset | coherence |\n|---|---|")
     for name in args.names:
-        process = load(name, args.resolution, **({"draw": 1} if takes(name, "draw") else {}))
+        process = load(name, args.resolution, **({"draw": 1} if find(name).process == "stylegan.StyleGAN" else {}))
         values = [coherence(np.asarray(process.render([i]))[0].mean(axis=2)) for i in range(args.images)]
         print(f"| {name} | {np.mean(values):.3f} ± {np.std(values) / len(values) ** 0.5:.3f} |", flush=True)
 

@@ -107,10 +107,11 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
         raise UserError(f"{target} needs {human_bytes(size)}, but only {human_bytes(free)} are free there; free some "
                         "space, pass --cache DIR on another disk, or --resize to a smaller size")
     try:
-        images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-        if hasattr(os, "posix_fallocate"):  # take the space now: a full disk under a memory map would kill the process
-            with errors_name(target), open(partial, "r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+        with errors_name(target):
+            images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
+            if hasattr(os, "posix_fallocate"):  # take the space now: a full disk under a memory map kills the process
+                with open(partial, "r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
         queue = iter(enumerate(paths))
         progress = Progress(len(paths), f"packing {target.parent}", "images")
         with ThreadPoolExecutor(usable_cpus()) as pool, progress:

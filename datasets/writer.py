@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -73,6 +74,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     todo = missing(root, samples, image_format, rank, world_size)
     if not todo:
         return 0
+    started = time.monotonic()
     # The first images are made before anything is written: they show what the process and the disk can do.
     check_space(root, encode(process, todo[:4], image_format), len(todo))
 
@@ -84,7 +86,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
         remove_leftovers(root, samples, rank, world_size)
         todo = missing(root, samples, image_format, rank, world_size)
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
-        with Progress(total, name, "images", done=total - len(todo)) as progress:
+        with Progress(total, name, "images", done=total - len(todo), started=started) as progress:
             chunk = getattr(process, "chunk", CHUNK)
             chunks = [list(group) for _, group in groupby(todo, lambda index: index // chunk)]
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
@@ -97,17 +99,23 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
     """The record of a dataset, as dataset.json holds it (without the software)."""
-    parameters = dataclasses.asdict(process)  # type: ignore[call-overload]
-    parameters |= process.contents() if hasattr(process, "contents") else {}
-    resolution, seed = parameters.pop("resolution"), parameters.pop("seed")
     return {"name": name, "process": f"{type(process).__module__}.{type(process).__qualname__}",
-            "parameters": parameters, "seed": seed, "count": samples, "resolution": resolution, "format": image_format}
+            "parameters": parameters(process), "seed": process.seed, "count": samples, "resolution": process.resolution,
+            "format": image_format}
+
+
+def parameters(process: ImageProcess) -> dict[str, Any]:
+    """The fields of a process but resolution and seed; for paths, what is there."""
+    fields = dataclasses.asdict(process)  # type: ignore[call-overload]
+    fields |= process.contents() if hasattr(process, "contents") else {}
+    return {name: value for name, value in fields.items() if name not in ("resolution", "seed")}
 
 
 def check_record(root: Path, record: dict[str, Any]) -> None:
     """Raises UserError if `root` is not a folder that `record` describes or could begin or extend."""
-    if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; choose another --output")
+    there = next(path for path in (root, *root.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"{there} is {'not writable' if there.is_dir() else 'a file'}; choose another --output")
     if not (root / RECORD).exists():
         if root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")

@@ -14,10 +14,10 @@ The name comes first. The same command again goes on where it stopped; a finishe
 import sys
 
 from generators.command import add_process_options, add_writing_options, process_from, write
-from generators.named import find, named_datasets, process_class
+from generators.named import find, named_datasets, needs, process_class
 from utils.cli import parser, positive_int, run
 
-LARGE_SAMPLES, LARGE_RESOLUTION = 1_300_000, 256  # of the authors' large scale, for every dataset
+SCALES = {"small": (105_000, None), "large": (1_300_000, 256)}  # images, resolution (None: as published)
 
 
 def print_list() -> None:
@@ -34,7 +34,7 @@ def print_list() -> None:
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    options = parser("python -m generators", __doc__)
+    options = parser(f"python -m generators {name}" if name in named_datasets() else "python -m generators", __doc__)
     options.add_argument("name", help="a dataset, or 'list' to see them")
     if name == "list" or name.startswith("-"):
         options.parse_args()  # --help, or a name that does not come first
@@ -43,16 +43,19 @@ def main() -> None:
     entry = find(name)
     cls = process_class(entry.process)
     options.add_argument("--output", help="folder to write (default: data/SCALE/NAME)")
-    options.add_argument("--scale", choices=("small", "large"), default="small", help="number and size of images")
+    options.add_argument("--scale", choices=SCALES, default="small", help="number and size of images")
     options.add_argument("--samples", type=positive_int, help="number of images (default: by scale)")
-    add_process_options(options, cls, {**entry.parameters, "resolution": None})
+    options.add_argument("--resolution", type=int, help="height and width in pixels (default: by scale)")
+    fixed = {parameter: value for parameter, value in entry.parameters.items() if not needs(name, parameter)}
+    add_process_options(options, cls, {**entry.parameters, "resolution": entry.resolution})
     add_writing_options(options)
     args = options.parse_args()
-    large = args.scale == "large"
-    if args.resolution is None:
-        args.resolution = LARGE_RESOLUTION if large else entry.resolution
+    samples, resolution = SCALES[args.scale]
+    if entry.samples:  # a dataset with a size of its own has one scale
+        samples, resolution = entry.samples, entry.resolution
+    resolution = args.resolution if args.resolution is not None else resolution or entry.resolution
     args.output = args.output or f"data/{args.scale}/{name}"
-    write(process_from(cls, args), name, args.samples or (LARGE_SAMPLES if large else entry.samples), args)
+    write(process_from(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
 
 
 if __name__ == "__main__":

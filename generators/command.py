@@ -13,15 +13,18 @@ from utils.cpus import usable_cpus
 
 
 def add_process_options(options: argparse.ArgumentParser, cls: type, parameters: dict[str, Any]) -> None:
-    """An option for each field of a process; `parameters` are defaults that differ from the fields' own."""
+    """An option for each field of a process but those that `parameters` fix; one that is "" there is left open."""
     for field in dataclasses.fields(cls):
-        options.add_argument(f"--{field.name}", type=field.type, default=parameters.get(field.name, field.default),
-                             choices=field.metadata["choices"], help=field.metadata["help"])
+        default = parameters.get(field.name, field.default)
+        if field.name not in parameters or default == "":
+            options.add_argument(f"--{field.name}", type=field.type, default=default,
+                                 choices=field.metadata["choices"], help=field.metadata["help"])
 
 
-def process_from(cls: type, args: argparse.Namespace) -> ImageProcess:
-    """The process that the options of `add_process_options` describe."""
-    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)})
+def process_from(cls: type, args: argparse.Namespace, **fixed: Any) -> ImageProcess:
+    """The process that the options of `add_process_options` and the parameters `fixed` describe."""
+    fields = (field.name for field in dataclasses.fields(cls) if field.name not in fixed)
+    return cls(**{name: getattr(args, name) for name in fields}, **fixed)
 
 
 def add_writing_options(options: argparse.ArgumentParser) -> None:

@@ -8,14 +8,14 @@ Of named datasets the first images of --seed are rendered; of an image folder, i
 folder that was made here carries the letter of its dataset, so a slow one can be written first and shown from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from datasets.folder import RECORD, list_images, read_rgb
-from generators.named import load, named_datasets
+from generators.named import load, named_datasets, needs
 from utils.cli import UserError, parser, positive_int, run
 from utils.files import atomic_open, read_json
 
@@ -29,21 +29,31 @@ def label_of(name: str) -> str:
     return name if figure == "-" else f"{figure}  {name}"
 
 
-def images_of(source: str, count: int, seed: int) -> tuple[str, list[np.ndarray]]:
-    """A label and `count` images (fewer if a folder has fewer), uint8 [H, W, 3], of a named dataset or a folder.
+def source_of(name: str, seed: int, encoder: str) -> tuple[str, Callable[[int], list[np.ndarray]]]:
+    """The label of a named dataset or a folder, and a function that makes `count` of its images, uint8 [H, W, 3] (fewer
+    if a folder has fewer).
 
-    Raises UserError if `source` is neither.
+    encoder: for a dataset that needs one. Raises UserError if `name` is neither, before anything is rendered.
     """
-    if Path(source).is_dir():
-        paths = list_images(source)
-        paths = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
-        record = Path(source, RECORD)
-        name = read_json(record)["name"] if record.exists() else Path(source).resolve().name
-        return label_of(name), [np.asarray(read_rgb(path)) for path in paths]
-    if "/" in source:
-        raise UserError(f"{source} is not a folder; pass folders of images or names of datasets")
-    images = load(source, seed=seed).render(range(count))
-    return label_of(source), list(images if isinstance(images, np.ndarray) else images.cpu().numpy())
+    if Path(name).is_dir():
+        paths = list_images(name)
+        record = read_json(Path(name, RECORD)) if Path(name, RECORD).exists() else {}
+        made = record.get("name") if isinstance(record, dict) else None
+
+        def read(count: int) -> list[np.ndarray]:
+            chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
+            return [np.asarray(read_rgb(path)) for path in chosen]
+
+        return label_of(made if made in named_datasets() else Path(name).resolve().name), read
+    if "/" in name:
+        raise UserError(f"{name} is not a folder; pass folders of images or names of datasets")
+    process = load(name, seed=seed, **({"encoder": encoder} if needs(name, "encoder") else {}))
+
+    def render(count: int) -> list[np.ndarray]:
+        images = process.render(range(count))
+        return list(images if isinstance(images, np.ndarray) else images.cpu().numpy())
+
+    return label_of(name), render
 
 
 def block(label: str, images: Sequence[np.ndarray], columns: int) -> Image.Image:
@@ -92,15 +102,16 @@ def main() -> None:
     p.add_argument("--columns", type=positive_int, default=4, help="of images in a block of the overview")
     p.add_argument("--across", type=positive_int, default=3, help="blocks in a line of the overview")
     p.add_argument("--seed", type=int, default=0, help="of rendered images")
+    p.add_argument("--encoder", default="", help="checkpoint, for datasets that need one")
     args = p.parse_args()
+    sources = [source_of(name, args.seed, args.encoder) for name in args.sources]
+    shown = args.rows * args.columns
     blocks = []
-    for source in args.sources:
-        count = args.rows * args.columns
-        sheet = SHEET_ROWS * SHEET_COLUMNS if args.sheets else 0
-        label, images = images_of(source, max(count, sheet), args.seed)
-        blocks.append(block(label, images[:count], args.columns))
+    for number, (label, make) in enumerate(sources):
+        images = make(max(shown, SHEET_ROWS * SHEET_COLUMNS) if args.sheets else shown)
+        blocks.append(block(label, images[:shown], args.columns))
         if args.sheets:
-            save(block(label, images, SHEET_COLUMNS), args.sheets / f"{label.split()[-1]}.png")
+            save(block(label, images, SHEET_COLUMNS), args.sheets / f"{number + 1:02d} {label.replace('/', '_')}.png")
     save(overview(blocks, args.across), args.output)
     print(f"{args.output}: {len(blocks)} datasets" + (f"; a sheet of each in {args.sheets}" if args.sheets else ""))
 

@@ -26,7 +26,7 @@ from numba import njit
 
 from datasets.folder import list_images
 from datasets.packed import packed_images
-from datasets.writer import describe, write_image_folder
+from datasets.writer import ImageProcess, describe, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import load
 from generators.process import option
@@ -40,9 +40,9 @@ FEWEST = 100  # with n textures, one edge in n between two leaves cannot be seen
 CACHE = Path("data/textures")  # in the working folder, like all data
 
 
-def pool_record(resolution: int) -> dict[str, Any]:
-    """The record of the default textures, as dataset.json holds it."""
-    return describe(load(POOL, resolution), POOL, POOL_IMAGES, "jpg")
+def pool_process(resolution: int) -> ImageProcess:
+    """What makes the default textures: on a CPU, so that the pool does not depend on where it was made."""
+    return load(POOL, resolution, device="cpu")
 
 
 @functools.lru_cache(maxsize=1)
@@ -61,7 +61,7 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
-        write_image_folder(load(POOL, resolution), root, POOL_IMAGES, name=POOL, workers=min(8, usable_cpus()))
+        write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=min(8, usable_cpus()))
         return packed_images(root)
 
 
@@ -90,12 +90,12 @@ class TexturedLeaves(DeadLeaves):
         if self.textures:
             texture_images(self.textures, self.resolution)
         else:
-            load(POOL, self.resolution)  # refuses a resolution that the textures cannot have
+            pool_process(self.resolution)  # refuses a resolution that the textures cannot have
 
     def contents(self) -> dict[str, Any]:
         """What the textures are: a record, or a fingerprint of the pixels in the order of their file names."""
         if not self.textures:
-            return {"textures": pool_record(self.resolution)}
+            return {"textures": describe(pool_process(self.resolution), POOL, POOL_IMAGES, "jpg")}
         pixels = texture_images(self.textures, self.resolution)
         return {"textures": "sha256:" + hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest()}
 

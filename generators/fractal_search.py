@@ -69,8 +69,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0, help="another seed gives other candidates")
     options.add_argument("--output", type=Path, default=CATEGORIES, help="the file to write")
     args = options.parse_args()
-    if not args.output.parent.is_dir():
-        raise UserError(f"there is no folder {args.output.parent}; make it or choose another --output")
+    if not args.output.parent.is_dir() or args.output.is_dir():
+        raise UserError(f"{args.output} cannot be written; pass the name of a file in a folder that is there")
     found, rejected = search(args.categories, args.seed)
     write_bytes(args.output, as_csv(found).encode())
     tried = len(found) + rejected.total()

@@ -25,7 +25,7 @@ and kept in fractaldb_categories.csv. An image follows the rules of the authors'
 Some factors turn a category into a system whose points run off: for ever, or so far now and then that all others share
 a few pixels. Rendered all the same, as the authors did, these would be blank or nearly so. Here a factor with which the
 coordinates span more than 1e100, or points fall into less than 1 % of the pixels, moves a third of the way to 1, until
-neither is so. This happens to 9 % of the versions.
+neither is so (less than a tenth of the versions).
 
 Image i: in order `by_category`, instance i % 1000 of category i // 1000, with flips first, then patterns, then weights.
 In `mixed` order, category i % 1000, and each category's instances come in a random order of its own; so 105,000 images

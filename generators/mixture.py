@@ -11,12 +11,12 @@ something drawn stay together.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from datasets.writer import ImageProcess
-from generators.named import find, load, takes
+from datasets.writer import ImageProcess, parameters
+from generators.named import find, load, needs
 from generators.process import check, option, stream_key
 from utils.cli import UserError
 from utils.seeding import uniforms
@@ -49,24 +49,24 @@ class Mixture:
     """Images of several named datasets. Raises UserError for what `parse_components` or a component refuses."""
 
     components: str = option("", "names and weights that sum to 1, as in 'dead_leaves-mixed=0.5 stat-spectrum=0.5'")
-    encoder: str = option("", "checkpoint, for a component that takes one", seeds=False)
+    encoder: str = option("", "checkpoint, for components that need one", seeds=False)
     resolution: int = option(128, "height and width of the images, in pixels")
     seed: int = option(0, "another seed gives other images")
-
-    chunk: ClassVar[int] = 200  # few components compute images one by one; a large chunk cuts few of their blocks
 
     def __post_init__(self) -> None:
         check(self)
         if not self.components:
             raise UserError('pass the --components of the mixture, such as "dead_leaves-mixed=0.5 stat-spectrum=0.5"')
+        if self.encoder and not any(needs(name, "encoder") for name in parse_components(self.components)):
+            raise UserError("none of the components needs an --encoder; leave it out")
         processes(self)
 
     def contents(self) -> dict[str, Any]:
-        """The fingerprints of what the components read from disk."""
-        found: dict[str, Any] = {}
-        for process in processes(self):
-            found |= process.contents() if hasattr(process, "contents") else {}
-        return found
+        """The components with their parameters, among them the fingerprint of the encoder."""
+        weights = parse_components(self.components)
+        return {"encoder": "see components" if self.encoder else "",
+                "components": {name: {"weight": weight, **parameters(process)}
+                               for (name, weight), process in zip(weights.items(), processes(self), strict=True)}}
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
@@ -87,7 +87,7 @@ class Mixture:
 def processes(mixture: Mixture) -> tuple[ImageProcess, ...]:
     """The component processes, in the order written."""
     return tuple(load(name, mixture.resolution, mixture.seed,
-                      **({"encoder": mixture.encoder} if takes(name, "encoder") else {}))
+                      **({"encoder": mixture.encoder} if needs(name, "encoder") else {}))
                  for name in parse_components(mixture.components))
 
 

@@ -1,6 +1,5 @@
 """The named datasets of datasets.yaml, and the processes that make them."""
 
-import dataclasses
 import functools
 import importlib
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ class NamedDataset:
     parameters: dict[str, Any]
     resolution: int
     trained: bool
-    samples: int = 105_000
+    samples: int | None = None
     not_in_study: str = ""
 
 
@@ -47,9 +46,9 @@ def process_class(path: str) -> type:
     return getattr(importlib.import_module(f"generators.{module}"), name)
 
 
-def takes(name: str, parameter: str) -> bool:
-    """Whether the process of a named dataset has this parameter. Raises UserError (`find`)."""
-    return parameter in {field.name for field in dataclasses.fields(process_class(find(name).process))}
+def needs(name: str, parameter: str) -> bool:
+    """Whether a named dataset leaves this parameter to the user: it is "" in the file. Raises UserError (`find`)."""
+    return find(name).parameters.get(parameter) == ""
 
 
 def load(name: str, resolution: int | None = None, seed: int = 0, **changes: Any) -> ImageProcess:

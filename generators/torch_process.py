@@ -13,15 +13,18 @@ import torch
 
 from generators.process import option
 from utils.cli import UserError
-from utils.devices import choose_device
+from utils.devices import choose_device, choose_precision
 
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "bfloat16", "float32")
 
 
 class BlockProcess(Protocol):
     """A process whose `render` is `render_in_blocks(self, indices)`."""
 
     block: int  # images computed together
+    resolution: int
+    device: str
 
     def render_block(self, number: int) -> torch.Tensor:
         """Images number * block .. (number + 1) * block - 1: uint8 [block, H, W, 3], on the device of the process."""
@@ -38,6 +41,17 @@ def settle_device(process: Any) -> None:
         raise UserError("this machine has no CUDA GPU; pass --device cpu")
     if process.device == "auto":
         object.__setattr__(process, "device", choose_device(None).type)  # the way around frozen, before anyone looks
+
+
+def precision_option() -> Any:
+    """The field `precision`: like the device, a part of the record and not of what is drawn."""
+    return option("auto", "of the network; auto is bfloat16 where the hardware has it", PRECISIONS, seeds=False)
+
+
+def settle_precision(process: Any) -> None:
+    """For `__post_init__`, after `settle_device`: replace 'auto' by 'bfloat16' or 'float32'."""
+    precision = choose_precision(torch.device(process.device), process.precision)
+    object.__setattr__(process, "precision", str(precision).removeprefix("torch."))
 
 
 @contextlib.contextmanager
@@ -62,4 +76,5 @@ def _rendered(process: BlockProcess, number: int) -> torch.Tensor:
 def render_in_blocks(process: BlockProcess, indices: Sequence[int]) -> torch.Tensor:
     """Images number `indices`: uint8 [N, H, W, 3], on the device of the process."""
     images = [_rendered(process, int(index) // process.block)[int(index) % process.block] for index in indices]
-    return torch.stack(images)
+    size = process.resolution
+    return torch.stack(images) if images else torch.empty(0, size, size, 3, dtype=torch.uint8, device=process.device)

@@ -32,12 +32,15 @@ def ours(cells: Cells, condition: Condition, names: Sequence[str]) -> dict[str, 
     means: dict[str, float] = {}
     for (row, where), values in cells.items():
         if where == condition and row.name in names:
-            means[row.name] = max(means.get(row.name, 0.0), float(np.mean(values)))
+            means[row.name] = max(means.get(row.name, -np.inf), float(np.mean(values)))
     return means
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
-    """Spearman's rho and its two-sided p-value over random permutations, the same for the same numbers."""
+    """Spearman's rho and its two-sided p-value over random permutations, the same for the same numbers; (nan, 1) if
+    all numbers on a side are equal."""
+    if min(len(set(a)), len(set(b))) == 1:
+        return float("nan"), 1.0
     rho = float(stats.spearmanr(a, b).statistic)
     ranks, others = stats.rankdata(a), stats.rankdata(b)
     rng = np.random.default_rng(0)

@@ -60,6 +60,8 @@ def read_results(sources: Sequence[Path]) -> list[dict[str, Any]]:
         for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
             value = read_json(path)
             if isinstance(value, dict) and all(key in value for key in NEEDED):
+                if not isinstance(value["accuracy"], int | float) or not math.isfinite(value["accuracy"]):
+                    raise UserError(f"the accuracy in {path} is no number but {value['accuracy']}; probe again")
                 results += [value, *value.get("baselines", [])]
             elif not source.is_dir():
                 raise UserError(f"{path} is not a result of linear_eval")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
@@ -89,4 +90,12 @@ def load_encoder(path: Path | str) -> SmallAlexNet:
         raise UserError(f"{path} does not fit a SmallAlexNet of width {_width(clean):g}: missing, unexpected or of "
                         f"another shape: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''}")
     model.load_state_dict(clean)
+    check_finite(model, path)
     return model.eval()
+
+
+def check_finite(model: Module, path: Path | str) -> None:
+    """Raises UserError if a weight of `model`, read from `path`, is infinite or no number."""
+    wrong = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
+    if wrong:
+        raise UserError(f"{path} holds weights that are infinite or no numbers, in {wrong[0]}: training went wrong")

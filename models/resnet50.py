@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from models.checkpoint import load_encoder, load_torch
+from models.checkpoint import check_finite, load_encoder, load_torch
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
@@ -75,4 +75,5 @@ def load_any_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
     except (RuntimeError, AttributeError) as error:  # AttributeError: an entry is no tensor
         reason = " ".join(str(error).split()).removeprefix("Error(s) in loading state_dict for ResNet50: ")[:200]
         raise UserError(f"{path} does not fit a ResNet-50: {reason}") from None
+    check_finite(model, path)
     return model.eval()

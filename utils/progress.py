@@ -10,13 +10,16 @@ class Progress:
     """Counts `total` units of work; `update(n)` after each part.
 
     On a terminal this is a tqdm bar on stderr; elsewhere a line is printed at most every `seconds` and once at the end.
-    `done` units were finished by an earlier run: they count towards the total but not the speed.
+    `done` units were finished by an earlier run: they count towards the total but not the speed. The work on the others
+    began at `started` (of `time.monotonic`; default: now).
     """
 
-    def __init__(self, total: int, label: str, unit: str, done: int = 0, seconds: float = 15.0):
+    def __init__(self, total: int, label: str, unit: str, done: int = 0, seconds: float = 15.0,
+                 started: float | None = None):
         self.total, self.label, self.unit, self.seconds = total, label, unit, seconds
         self.count = self.start_count = self.shown = done
-        self.start = self.last = time.monotonic()
+        self.last = time.monotonic()
+        self.start = self.last if started is None else started
         self.bar = tqdm(total=total, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
 
     def update(self, n: int, **shown: float) -> None:

@@ -7,37 +7,40 @@ import pytest
 from PIL import Image
 
 from datasets.folder import RECORD, read_rgb
-from generators.contact_sheet import GAP, LINE, TILE, block, images_of, overview
+from generators.contact_sheet import GAP, LINE, TILE, block, overview, source_of
 from generators.named import load
 from utils.cli import UserError
 
 
 def test_a_name_is_rendered_and_lettered():
-    label, images = images_of("dead_leaves-squares", 3, seed=1)
+    label, render = source_of("dead_leaves-squares", 1, "")
     assert label == "e  dead_leaves-squares"
-    assert np.array_equal(images, load("dead_leaves-squares", seed=1).render([0, 1, 2]))
+    assert np.array_equal(render(3), load("dead_leaves-squares", seed=1).render([0, 1, 2]))
 
 
 def test_a_folder_is_shown_from_end_to_end(image_folder):
-    label, images = images_of(str(image_folder), 2, seed=0)
+    label, read = source_of(str(image_folder), 0, "")
     paths = sorted((image_folder / "train").rglob("*.jpg"))
     assert label == image_folder.name
-    for image, path in zip(images, (paths[0], paths[len(paths) // 2]), strict=True):
+    for image, path in zip(read(2), (paths[0], paths[len(paths) // 2]), strict=True):
         assert np.array_equal(image, np.asarray(read_rgb(path)))
-    assert len(images_of(str(image_folder), 1000, seed=0)[1]) == len(paths)
+    assert len(read(1000)) == len(paths)
 
 
-def test_a_folder_made_here_carries_the_letter_of_its_dataset(make_images, tmp_path):
+@pytest.mark.parametrize("record, label", [({"name": "stat-spectrum"}, "i  stat-spectrum"), ({"name": " "}, "any"),
+                                           ({}, "any"), ([], "any")])
+def test_a_folder_made_here_carries_the_letter_of_its_dataset(make_images, tmp_path, record, label):
     folder = make_images(tmp_path / "any", 2)
-    (folder / RECORD).write_text(json.dumps({"name": "stat-spectrum"}))
-    assert images_of(str(folder), 2, seed=0)[0] == "i  stat-spectrum"
+    (folder / RECORD).write_text(json.dumps(record))
+    assert source_of(str(folder), 0, "")[0] == label
 
 
-def test_an_unknown_source_is_refused():
-    with pytest.raises(UserError, match="there is no dataset called 'nothing'"):
-        images_of("nothing", 2, seed=0)
-    with pytest.raises(UserError, match="data/nothing is not a folder"):
-        images_of("data/nothing", 2, seed=0)
+@pytest.mark.parametrize("name, said", [("nothing", "there is no dataset called 'nothing'"),
+                                        ("data/nothing", "data/nothing is not a folder"),
+                                        ("feature_vis-dead_leaves", "pass --encoder")])
+def test_an_unknown_source_is_refused(name, said):
+    with pytest.raises(UserError, match=said):
+        source_of(name, 0, "")
 
 
 def test_images_stand_where_they_should():

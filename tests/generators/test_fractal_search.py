@@ -77,7 +77,7 @@ def test_rejections_are_counted(monkeypatch):
 
 def test_bad_input_is_refused_before_the_search(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["fractal_search", "--output", str(tmp_path / "nowhere" / "found.csv")])
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="cannot be written"):
         main()
     monkeypatch.setattr(sys, "argv", ["fractal_search", "--categories", "0"])
     with pytest.raises(SystemExit):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from datasets.writer import describe
 from generators.mixture import Mixture, assignment, parse_components
 from generators.named import load
+from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
 TWO = "dead_leaves-squares=0.3 stat-spectrum=0.7"
@@ -50,6 +52,19 @@ def test_components_come_in_their_shares():
 def test_mistakes_are_refused_at_once(components, said):
     with pytest.raises(UserError, match=said):
         Mixture(components, resolution=16)
+
+
+def test_the_record_says_what_the_components_are_and_never_where(tmp_path):
+    path = tmp_path / "encoder.pth"
+    save_encoder(random_encoder(0, 1 / 96), path)
+    mixture = Mixture("feature_vis-dead_leaves=0.4 feature_vis-random=0.3 stylegan-random=0.3", str(path), 32)
+    record = mixture.contents()
+    assert record["components"]["feature_vis-dead_leaves"]["encoder"].startswith("sha256:")
+    assert record["components"]["feature_vis-random"]["encoder"] == "random"
+    assert record["components"]["stylegan-random"]["precision"] in ("bfloat16", "float32")
+    assert str(tmp_path) not in str(describe(mixture, "name", 3, "jpg"))
+    with pytest.raises(UserError, match="none of the components needs an --encoder"):
+        Mixture("stat-spectrum=1", str(path), 32)
 
 
 def test_parsing():

@@ -9,7 +9,7 @@ import pytest
 from datasets.writer import CHUNK, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves_textures import FEWEST
-from generators.named import find, load, named_datasets, takes
+from generators.named import find, load, named_datasets, needs, process_class
 from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
@@ -21,8 +21,13 @@ def cheap(make_images, tmp_path, monkeypatch):
     encoder = tmp_path / "encoder.pth"
     save_encoder(random_encoder(0, 1 / 96), encoder)
     parameters = {"textures": str(make_images(tmp_path / "own", FEWEST)), "encoder": str(encoder), "steps": 2}
-    return lambda name: {key: value for key, value in parameters.items() if takes(name, key)
-                         and find(name).parameters.get(key) != "random"}
+
+    def of(name: str) -> dict[str, object]:
+        fields = {field.name for field in dataclasses.fields(process_class(find(name).process))}
+        return {key: value for key, value in parameters.items()
+                if key in fields and (key != "encoder" or needs(name, "encoder"))}
+
+    return of
 
 
 @pytest.mark.parametrize("name", named_datasets())

@@ -38,14 +38,11 @@ def test_tied_images_equal_plain_images(variant):
     StyleGAN("oriented", "both", resolution=32),
     pytest.param(StyleGAN("sparse", "both", draw=1, resolution=32), marks=pytest.mark.slow),
 ])
-def test_dense_images_equal_plain_images(process, monkeypatch):
+def test_dense_images_equal_plain_images(process):
     plain = torch.stack([plain_image(process, index) for index in (2, 5)]).int()
     difference = process.render([2, 5]).int() - plain
     assert difference.float().square().mean().sqrt() < 2  # bfloat16, where there is such hardware: 8 bits
-    forget()
-    monkeypatch.setattr(stylegan, "choose_precision", lambda device, precision: torch.float32)
-    difference = process.render([2, 5]).int() - plain
-    forget()
+    difference = dataclasses.replace(process, precision="float32").render([2, 5]).int() - plain
     assert difference.abs().max() <= 1 and (difference != 0).float().mean() < 0.01
 
 
@@ -143,9 +140,9 @@ def test_every_resolution_renders(resolution):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"resolution": 16}, "power of two from 32 to 1024, not 16"),
+    ({"resolution": 16}, "power of two from 32, not 16"),
     ({"resolution": 96}, "power of two"),
-    ({"resolution": 2048}, "power of two"),
+    ({"variant": "random", "draw": 1}, "leave them out"),
     ({"draw": 2}, "draw must be 4 or 1, not 2"),
     ({"variant": "dense"}, "variant must be one of random, highfreq, sparse, oriented"),
     ({"tie": "chin"}, "tie must be one of chout, both"),
