@@ -74,6 +74,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     todo = missing(root, samples, image_format, rank, world_size)
     if not todo:
         return 0
+    check_writable(root)
     started = time.monotonic()
     # The first images are made before anything is written: they show what the process and the disk can do.
     check_space(root, encode(process, todo[:4], image_format), len(todo))
@@ -113,9 +114,8 @@ def parameters(process: ImageProcess) -> dict[str, Any]:
 
 def check_record(root: Path, record: dict[str, Any]) -> None:
     """Raises UserError if `root` is not a folder that `record` describes or could begin or extend."""
-    there = next(path for path in (root, *root.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise UserError(f"{there} is {'not writable' if there.is_dir() else 'a file'}; choose another --output")
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is a file; choose another --output")
     if not (root / RECORD).exists():
         if root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
@@ -173,12 +173,23 @@ def hold_shard(root: Path, rank: int, world_size: int) -> Iterator[None]:
         yield
 
 
+def nearest(root: Path) -> Path:
+    """`root`, or the nearest folder above it that is there."""
+    return next(path for path in (root, *root.absolute().parents) if path.exists())
+
+
+def check_writable(root: Path) -> None:
+    """Raises UserError if nothing can be written to `root`: for before the first images, which may take minutes."""
+    there = nearest(root)
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"{there} is {'not writable' if there.is_dir() else 'a file'}; choose another --output")
+
+
 def check_space(root: Path, samples: list[bytes], count: int) -> None:
     """Raises UserError if `count` images like `samples` do not fit on the disk of `root`."""
     block = 4096  # files take whole blocks
     need = count * sum(-(-len(data) // block) * block for data in samples) / len(samples)
-    existing = next(path for path in (root, *root.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(nearest(root)).free
     if need > free:
         raise UserError(f"{root} needs about {human_bytes(need)} for {count} images, but {human_bytes(free)} are free; "
                         "make room, choose another --output, or fewer --samples")

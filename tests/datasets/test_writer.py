@@ -169,6 +169,16 @@ def test_folders_with_something_else_are_refused(tmp_path):
         write(tmp_path / "list")
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_rendering(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(Ramps, "render", None)
+    with pytest.raises(UserError, match="file is a file; choose another --output"):
+        write(tmp_path / "file" / "out")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # what a folder without permission answers
+    with pytest.raises(UserError, match="is not writable; choose another --output"):
+        write(tmp_path / "out")
+
+
 def test_more_images_than_numbers_are_refused_at_once(tmp_path):
     with pytest.raises(UserError, match="more than the 100,000,000"):
         write(tmp_path / "a", 10**8 + 1)

@@ -49,6 +49,8 @@ def test_a_named_dataset_is_written_and_then_left_alone(tmp_path):
 @pytest.mark.parametrize("arguments, environment, said", [
     (["nonsense"], {}, "dead_leaves-squares"),
     (["stat-spectrum", "--samples", "0"], {}, "at least 1"),
+    (["stat-wmm", "--model", "spectrum_color"], {}, "see python -m generators stat-wmm --help"),
+    (["feature_vis-dead_leaves"], {}, "pass --encoder"),
     (["stat-spectrum", "--samples", "3"], {"RANK": "2", "WORLD_SIZE": "2"}, "RANK=2"),
     (["stat-spectrum", "--samples", "3"], {"RANK": "x"}, "RANK=x"),
 ])

@@ -96,6 +96,14 @@ def test_a_missing_an_extra_and_a_misshapen_entry_are_named(encoder, tmp_path):
     refuses(path, r"blocks\.5\.1\.weight")
 
 
+def test_weights_that_are_no_numbers_are_refused(encoder, tmp_path):
+    broken = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    broken["blocks.1.0.weight"][0] = float("nan")
+    torch.save(broken, tmp_path / "encoder.pth")
+    with pytest.raises(UserError, match=r"no numbers, in blocks\.1\.0\.weight"):
+        load_encoder(tmp_path / "encoder.pth")
+
+
 def test_another_architecture(tmp_path):
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet.pth")
     refuses(tmp_path / "resnet.pth", r"another architecture, not a SmallAlexNet \(its first entry is 'conv1.weight'\)")
