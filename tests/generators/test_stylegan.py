@@ -79,7 +79,7 @@ def test_numbers_of_an_image_follow_their_distributions():
     assert stats.chisquare(np.bincount(picks, minlength=100)).pvalue > 0.001
 
 
-@pytest.mark.parametrize("variant", TIED)
+@pytest.mark.parametrize("variant", [*TIED, pytest.param("random", marks=pytest.mark.slow)])
 def test_colours_follow_their_distributions(variant):
     process = StyleGAN(variant, resolution=32, seed=1)
     images = torch.cat([process.coloured_block(number) for number in range(320 // process.block)])
