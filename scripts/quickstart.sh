@@ -34,8 +34,8 @@ run linear_eval.compare --data "$OUT/animals" --task animal_shapes --runs "$OUT/
 
 echo "== 5/5 report"
 run linear_eval.report "$OUT/results" --output "$OUT/report"
-run generators.contact_sheet "$OUT/images" --output "$OUT/report/images.png"
-run generators.contact_sheet "$OUT/animals" --output "$OUT/report/animals.png"
+run generators.contact_sheet "$OUT/images" --columns 8 --output "$OUT/report/images.png"
+run generators.contact_sheet "$OUT/animals" --columns 8 --output "$OUT/report/animals.png"
 run train_align_uniform.curves "$OUT/runs/$SET/seed-$SEED" --output "$OUT/report/training.png"
 cat >"$OUT/report/README.md.tmp" <<REPORT
 # $SET: what an encoder learns from noise
