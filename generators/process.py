@@ -43,7 +43,7 @@ def check(process: Any) -> None:
 def stream_key(process: Any) -> int:
     """The 64-bit key of a process's random streams: its class name and every field that `seeds`."""
     fields = {field.name: getattr(process, field.name) for field in dataclasses.fields(process)
-              if field.metadata["seeds"]}
+              if field.metadata.get("seeds", True)}
     return stable_key(type(process).__name__, fields)
 
 
