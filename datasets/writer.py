@@ -195,12 +195,16 @@ def check_space(root: Path, samples: list[bytes], count: int) -> None:
                         "make room, choose another --output, or fewer --samples")
 
 
+def rendered(process: ImageProcess, indices: Sequence[int]) -> np.ndarray:
+    """`process.render(indices)` as a NumPy array, whatever it computes on: uint8 [N, H, W, 3]."""
+    images = process.render(indices)
+    return images if isinstance(images, np.ndarray) else images.cpu().numpy()
+
+
 def encode(process: ImageProcess, indices: Sequence[int], image_format: str) -> list[bytes]:
     """The image files of `indices`."""
-    images = process.render(indices)
-    images = images if isinstance(images, np.ndarray) else images.cpu().numpy()
     files = []
-    for image in images:
+    for image in rendered(process, indices):
         file = io.BytesIO()
         if image_format == "jpg":
             Image.fromarray(image).save(file, "JPEG", quality=95)

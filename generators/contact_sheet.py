@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from datasets.folder import RECORD, list_images, read_rgb
-from generators.named import load, named_datasets, needs
+from datasets.writer import rendered
+from generators.named import load, named_datasets
 from utils.cli import UserError, parser, positive_int, run
 from utils.files import atomic_open, read_json
 
@@ -47,13 +48,8 @@ def source_of(name: str, seed: int, encoder: str) -> tuple[str, Callable[[int], 
         return label_of(made if made in named_datasets() else Path(name).resolve().name), read
     if "/" in name:
         raise UserError(f"{name} is not a folder; pass folders of images or names of datasets")
-    process = load(name, seed=seed, **({"encoder": encoder} if needs(name, "encoder") else {}))
-
-    def render(count: int) -> list[np.ndarray]:
-        images = process.render(range(count))
-        return list(images if isinstance(images, np.ndarray) else images.cpu().numpy())
-
-    return label_of(name), render
+    process = load(name, seed=seed, encoder=encoder)
+    return label_of(name), lambda count: list(rendered(process, range(count)))
 
 
 def block(label: str, images: Sequence[np.ndarray], columns: int) -> Image.Image:
@@ -111,7 +107,7 @@ def main() -> None:
         images = make(max(shown, SHEET_ROWS * SHEET_COLUMNS) if args.sheets else shown)
         blocks.append(block(label, images[:shown], args.columns))
         if args.sheets:
-            save(block(label, images, SHEET_COLUMNS), args.sheets / f"{number + 1:02d} {label.replace('/', '_')}.png")
+            save(block(label, images, SHEET_COLUMNS), args.sheets / f"{number + 1:02d}-{label.rpartition('  ')[2]}.png")
     save(overview(blocks, args.across), args.output)
     print(f"{args.output}: {len(blocks)} datasets" + (f"; a sheet of each in {args.sheets}" if args.sheets else ""))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.writer import ImageProcess, parameters
+from datasets.writer import ImageProcess, parameters, rendered
 from generators.named import find, load, needs
 from generators.process import check, option, stream_key
 from utils.cli import UserError
@@ -78,16 +78,14 @@ class Mixture:
         for c, process in enumerate(processes(self)):
             mine = which[indices] == c
             if mine.any():
-                made = process.render(number[indices[mine]])
-                images[mine] = made if isinstance(made, np.ndarray) else made.cpu().numpy()
+                images[mine] = rendered(process, number[indices[mine]])
         return images
 
 
 @functools.lru_cache(maxsize=2)
 def processes(mixture: Mixture) -> tuple[ImageProcess, ...]:
     """The component processes, in the order written."""
-    return tuple(load(name, mixture.resolution, mixture.seed,
-                      **({"encoder": mixture.encoder} if needs(name, "encoder") else {}))
+    return tuple(load(name, mixture.resolution, mixture.seed, mixture.encoder)
                  for name in parse_components(mixture.components))
 
 

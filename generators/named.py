@@ -51,9 +51,10 @@ def needs(name: str, parameter: str) -> bool:
     return find(name).parameters.get(parameter) == ""
 
 
-def load(name: str, resolution: int | None = None, seed: int = 0, **changes: Any) -> ImageProcess:
+def load(name: str, resolution: int | None = None, seed: int = 0, encoder: str = "", **changes: Any) -> ImageProcess:
     """The process of a named dataset, at its published resolution unless told otherwise. `changes` replace parameters
-    of the file. Raises UserError (`find`)."""
+    of the file; `encoder` does where the file leaves it to the user. Raises UserError (`find`)."""
     entry = find(name)
+    changes |= {"encoder": encoder} if needs(name, "encoder") else {}
     parameters = {**entry.parameters, "resolution": resolution or entry.resolution, "seed": seed, **changes}
     return process_class(entry.process)(**parameters)
