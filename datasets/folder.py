@@ -15,8 +15,9 @@ RECORD = "dataset.json"
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every folder below `folder`, itself included, with its file names; links to folders are followed."""
+    """Every folder below `folder`, itself included, with its file names; links are followed, hidden folders are not."""
     for parent, subfolders, names in os.walk(folder, followlinks=True):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]  # such as splits being prepared
         for link in (Path(parent, name) for name in subfolders):
             if link.is_symlink() and any(link.samefile(above) for above in link.parents):
                 raise UserError(f"{link} is a link to a folder that it lies in, which has no end; remove it")

@@ -1,6 +1,6 @@
 """The packed array: an image folder as one uint8 memory map, which is what training reads.
 
-    python -m datasets.packed data/small/dead_leaves-mixed
+    python -m datasets.packed data/small_scale/dead_leaves-mixed
     python -m datasets.packed photos --resize 96
 
 Decoding happens once. `packed.npy` lies beside the images with a record of the files it was made from; when the folder

@@ -2,8 +2,8 @@
 
     python -m generators list
     python -m generators dead_leaves-oriented --output data/oriented --samples 1000
-    python -m generators dead_leaves-oriented                  # 105,000 images to data/small/dead_leaves-oriented
-    python -m generators dead_leaves-oriented --scale large    # 1,300,000 at 256x256 to data/large/dead_leaves-oriented
+    python -m generators dead_leaves-oriented                  # 105,000 to data/small_scale/dead_leaves-oriented
+    python -m generators dead_leaves-oriented --scale large    # 1,300,000 at 256x256 to data/large_scale/...
     python -m generators dead_leaves-oriented --help           # with the options of its process
     RANK=0 WORLD_SIZE=4 python -m generators stat-spectrum     # the first of four processes that share one folder
 
@@ -54,7 +54,7 @@ def main() -> None:
     if entry.samples:  # a dataset with a size of its own has one scale
         samples, resolution = entry.samples, entry.resolution
     resolution = args.resolution if args.resolution is not None else resolution or entry.resolution
-    args.output = args.output or f"data/{args.scale}/{name}"
+    args.output = args.output or f"data/{args.scale}_scale/{name}"
     write(process_from(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
 
 

@@ -2,7 +2,7 @@
 
     python -m generators.contact_sheet stat-spectrum --output sheet.png
     python -m generators.contact_sheet dead_leaves-mixed stat-wmm --output overview.png --sheets sheets
-    python -m generators.contact_sheet data/small/stat-spectrum --output sheet.png
+    python -m generators.contact_sheet data/small_scale/stat-spectrum --output sheet.png
 
 Of named datasets the first images of --seed are rendered; of an image folder, images evenly spaced over it are shown. A
 folder that was made here carries the letter of its dataset, so a slow one can be written first and shown from there.

@@ -1,13 +1,16 @@
-"""Probe a frozen encoder on real labelled images and write one result file.
+"""Probe one frozen encoder on real labelled images and write one result file.
 
-    python -m linear_eval --data data/cifar10 --encoder encoders/small/stat-spectrum/encoder.pth --output result.json
+    python -m linear_eval --data data/cifar10 --encoder encoders/small_scale/stat-wmm/encoder.pth --output result.json
+    python -m linear_eval --data data/cifar10 --encoder moco/checkpoint_0199.pth.tar --protocol knn --output moco.json
+    python -m linear_eval --data data/cifar10 --encoder torchvision:resnet50 --output supervised.json
     python -m linear_eval --data data/cifar10 --random-init --seed 3 --output random-3.json
     python -m linear_eval --data data/cifar10 --baseline "raw pixels" --output raw.json
     python -m linear_eval --data data/imagenet100 --encoder encoder.pth --protocol paper --output result.json
 
 --data holds train/<class>/ and val/<class>/. Protocol `cached` fits a logistic regression to features computed once;
-`paper` is the authors' (Adam on random crops, 100 epochs). Accuracy is over the whole of val, in percent. The same
-command again prints the result that is there. Tables: python -m linear_eval.report --help
+`paper` is the authors' (Adam on random crops, 100 epochs); `knn` is a vote of the 20 nearest training images. Accuracy
+is over the whole of val, in percent. The same command again prints the result that is there. Many encoders at once:
+`python -m linear_eval.compare --help`; VTAB: `python -m linear_eval.vtab --help`; tables: `linear_eval.report`.
 """
 
 import os
@@ -15,17 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from linear_eval.baselines import BASELINES
-from linear_eval.evaluate import (
-    PROTOCOLS,
-    baseline_row,
-    encoder_row,
-    evaluate,
-    finished,
-    identity,
-    load_task,
-    random_row,
-)
-from models import SmallAlexNet
+from linear_eval.evaluate import evaluate, finished, identity
+from linear_eval.protocols import PROTOCOLS
+from linear_eval.rows import baseline_row, encoder_row, random_row
+from linear_eval.task import load_task
 from utils.cli import UserError, parser, positive_int, run
 from utils.devices import choose_device
 from utils.files import write_json
@@ -36,18 +32,22 @@ def options() -> Any:
     options.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     options.add_argument("--output", type=Path, required=True, help="the result file (JSON)")
     what = options.add_argument_group("what is probed (one of)").add_mutually_exclusive_group(required=True)
-    what.add_argument("--encoder", type=Path, help="an encoder file, encoder.pth")
+    what.add_argument("--encoder", help="encoder.pth, a ResNet-50's or MoCo's checkpoint, or torchvision:NAME")
     what.add_argument("--random-init", action="store_true", help="an encoder that was never trained, drawn from --seed")
     what.add_argument("--baseline", choices=list(BASELINES), help="features without an encoder")
     options.add_argument("--name", help="the encoder's name in tables (default: that of its folder or file)")
     options.add_argument("--task", help="the task's name in tables (default: that of the --data folder)")
-    options.add_argument("--width", type=float, default=1.0, help="width of the encoder of --random-init")
-    options.add_argument("--layer", choices=SmallAlexNet.LAYERS, default="fc6", help="where features are taken")
-    options.add_argument("--protocol", choices=PROTOCOLS, default="cached", help="how the probe is fitted")
+    options.add_argument("--architecture", choices=["SmallAlexNet", "ResNet50"], default="SmallAlexNet",
+                         help="of --random-init")
+    options.add_argument("--width", type=float, default=1.0, help="of the SmallAlexNet of --random-init")
+    options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
+    options.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
     options.add_argument("--train-limit", type=positive_int, help="training images to use, balanced over classes")
+    options.add_argument("--features", type=Path, default=Path("runs/features"),
+                         help="folder that keeps features for other protocols")
     options.add_argument("--seed", type=int, default=0, help="of everything random in the probe")
-    options.add_argument("--baselines", action="store_true", help="also probe random initialisation at the encoder's "
-                         "width, raw pixels, mean colours and a colour histogram, into the same file")
+    options.add_argument("--baselines", action="store_true", help="also probe random initialisation of the encoder's "
+                         "kind, raw pixels, mean colours and a colour histogram, into the same file")
     options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
     return options
 
@@ -72,13 +72,13 @@ def main() -> None:
     if args.encoder:
         row = encoder_row(args.encoder, device, args.layer, args.name)
     elif args.random_init:
-        row = random_row(args.seed, device, args.layer, args.width)
+        row = random_row(args.seed, device, args.layer, args.width, args.architecture)
     else:
         row = baseline_row(args.baseline)
     rows = [row]
     if args.baselines:
-        others = [random_row(args.seed, device, args.layer, row.facts.get("width", args.width)),
-                  *(baseline_row(name) for name in BASELINES)]
+        kind = {key: row.facts[key] for key in ("architecture", "width") if key in row.facts}
+        others = [random_row(args.seed, device, args.layer, **kind), *(baseline_row(name) for name in BASELINES)]
         rows += [other for other in others if other.name != row.name]
 
     if args.output.is_dir():
@@ -90,7 +90,7 @@ def main() -> None:
     if result is None:
         ready_output(args.output)
         result, *beside = (evaluate(task, row, device=device, protocol=args.protocol, train_limits=[args.train_limit],
-                                    seed=args.seed)[0] for row in rows)
+                                    seed=args.seed, cache=args.features)[0] for row in rows)
         if beside:
             result["baselines"] = beside
         write_json(args.output, result)

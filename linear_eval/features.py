@@ -1,43 +1,55 @@
-"""Images decoded once, and the features a frozen encoder gives them.
-
-Decoding (files to one uint8 array) is separate from encoding (array to features), so one decode serves every encoder
-that a study compares.
-"""
+"""What a probe sees: the view of an image, and the features a frozen encoder gives it."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
 from datasets.folder import read_rgb
-from models import SmallAlexNet
+from models import Encoder
 from utils.cli import UserError
 from utils.cpus import usable_cpus
 from utils.devices import autocast
 
-SIZE = SmallAlexNet.SIZE
 
-# The view of an image that is evaluated (paper, small-scale protocol): the middle 64×64 of the image at 70.
-EVAL_VIEW = transforms.Compose([transforms.Resize(70), transforms.CenterCrop(SIZE)])
+@dataclass(frozen=True)
+class View:
+    """What is evaluated of an image: the middle `size`×`size` after its shorter side is scaled to `resize`."""
 
-# What a probe sees of an image: uint8 [N, 64, 64, 3] on any device -> float32 [N, D] on the same device.
+    resize: int
+    size: int
+    interpolation: str = "bilinear"
+
+    def __str__(self) -> str:
+        return f"resize {self.resize}, crop {self.size}, {self.interpolation}"
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        mode = transforms.InterpolationMode(self.interpolation)
+        return transforms.functional.center_crop(transforms.functional.resize(image, self.resize, mode), self.size)
+
+
+SMALL_VIEW = View(70, 64)  # of SmallAlexNet and of the baselines (paper, small-scale protocol)
+
+# What a probe sees of images: uint8 [N, view.size, view.size, 3] on any device -> float32 [N, D] on the same device.
 Features = Callable[[Tensor], Tensor]
 
 
-def decode(paths: Sequence[Path]) -> np.ndarray:
-    """Images as the probe sees them: uint8 [N, 64, 64, 3], RGB, under EVAL_VIEW.
+def decode(paths: Sequence[Path], view: View = SMALL_VIEW) -> np.ndarray:
+    """Images as the probe sees them: uint8 [N, view.size, view.size, 3], RGB.
 
     Pillow decodes and resizes outside Python's lock, so threads share the work. Raises UserError naming the file if one
     is corrupt.
     """
-    images = np.empty((len(paths), SIZE, SIZE, 3), np.uint8)
+    images = np.empty((len(paths), view.size, view.size, 3), np.uint8)
 
     def one(i: int) -> None:
-        images[i] = np.asarray(EVAL_VIEW(read_rgb(paths[i])))
+        images[i] = np.asarray(view(read_rgb(paths[i])))
 
     with ThreadPoolExecutor(usable_cpus()) as pool:
         for start in range(0, len(paths), 1024):  # in parts, so that a corrupt file stops the rest
@@ -45,16 +57,16 @@ def decode(paths: Sequence[Path]) -> np.ndarray:
     return images
 
 
-def encoder_features(model: SmallAlexNet, layer: str, dtype: torch.dtype = torch.float32) -> Features:
-    """The output of `layer` (a name of SmallAlexNet.LAYERS) in evaluation mode, without gradients, one row an image.
+def encoder_features(model: Encoder, layer: str, dtype: torch.dtype = torch.float32) -> Features:
+    """The output of `layer` (a name of model.LAYERS) in evaluation mode, without gradients, one row an image.
 
-    Convolution layers are averaged over space, as in the authors' code, so D is 4096·width at most. `dtype` bfloat16
-    computes under autocast; features are float32 either way. The model follows the images to their device. Raises
-    UserError for a layer that is not there.
+    Convolution layers are averaged over space, as in the authors' code. `dtype` bfloat16 computes under autocast;
+    features are float32 either way. The model follows the images to their device. Raises UserError for a layer that is
+    not there.
     """
-    if layer not in SmallAlexNet.LAYERS:
-        raise UserError(f"no layer {layer!r}; choose one of {', '.join(SmallAlexNet.LAYERS)}")
-    index = SmallAlexNet.LAYERS.index(layer)
+    if layer not in model.LAYERS:
+        raise UserError(f"no layer {layer!r}; choose one of {', '.join(model.LAYERS)}")
+    index = model.LAYERS.index(layer)
     model = model.eval().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
@@ -67,20 +79,3 @@ def encoder_features(model: SmallAlexNet, layer: str, dtype: torch.dtype = torch
         return x.float().mean((2, 3)) if x.ndim == 4 else x.float()
 
     return features
-
-
-def extract(features: Features, images: np.ndarray, device: torch.device) -> Tensor:
-    """`features` of all images, computed batch by batch on `device`: float32 [N, D] on the same device.
-
-    images: uint8 [N, 64, 64, 3]. Raises UserError if a feature is not finite.
-    """
-    batch_size = 64 if device.type == "cpu" else 1024  # 64 images fit the processor's cache: 1.5 times as fast as 256
-    out = torch.empty(0)
-    for start in range(0, len(images), batch_size):
-        part = features(torch.from_numpy(images[start : start + batch_size]).to(device))
-        if not part.isfinite().all():
-            raise UserError("the encoder gives features that are not finite: it is damaged, or its training diverged")
-        if start == 0:
-            out = part.new_empty(len(images), part.shape[1])
-        out[start : start + len(part)] = part
-    return out

@@ -17,17 +17,20 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from datasets.folder import read_rgb
-from linear_eval.features import SIZE, Features
+from linear_eval.features import SMALL_VIEW, Features
 from utils.cli import UserError
 from utils.progress import Progress
 from utils.seeding import permutation, stable_key
 
+SIZE = SMALL_VIEW.size
 EPOCHS = 100
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 BETAS = (0.5, 0.999)
 DECAY_AT = (0.6, 0.8)  # of the epochs: 60 and 80 of 100
 DECAY = 0.2
+SETTINGS = {"optimizer": "Adam", "lr": LEARNING_RATE, "betas": list(BETAS), "epochs": EPOCHS, "batch_size": BATCH_SIZE,
+            "decay": DECAY, "decay_at": list(DECAY_AT)}
 TRAIN_VIEW = transforms.Compose([
     transforms.RandomResizedCrop(SIZE, scale=(0.08, 1)),
     transforms.RandomHorizontalFlip(),

@@ -3,18 +3,18 @@
     python -m linear_eval.ranking results/cifar10 --output results/cifar10
 
 Writes ranking.md and ranking.png from result files: for each condition (task, protocol, number of training images) the
-mean accuracy of every dataset that was measured and has a published figure in linear_eval/published.yaml.
+mean accuracy of every dataset that was measured and has a published figure on ImageNet-100. For single tasks of VTAB
+nothing was published; vtab.md (`linear_eval.report`) has the rank correlations of their groups.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from scipy import stats
 
-from linear_eval.report import Cells, Condition, collect, read_results
+from linear_eval.published import noise, published
+from linear_eval.results import Cells, Condition, collect, read_results
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
 
@@ -22,9 +22,9 @@ FEWEST = 3  # datasets that make a ranking
 PERMUTATIONS = 20_000
 
 
-def published(block: str = "imagenet100") -> dict[str, Any]:
-    """A block of published.yaml: what was measured, its source, and accuracies in percent by name."""
-    return yaml.safe_load(Path(__file__).with_name("published.yaml").read_text())[block]
+def paper() -> dict[str, float]:
+    """The paper's accuracies on ImageNet-100, in percent, of the noise datasets."""
+    return {name: figure.value for name, figure in published("imagenet100").items() if name in noise()}
 
 
 def ours(cells: Cells, condition: Condition, names: Sequence[str]) -> dict[str, float]:
@@ -51,31 +51,32 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, flo
 
 def ranking(cells: Cells) -> list[tuple[Condition, dict[str, float]]]:
     """Our means by condition, for conditions with enough datasets."""
-    conditions = sorted({condition for _, condition in cells})
-    found = [(condition, ours(cells, condition, list(published()["noise"]))) for condition in conditions]
+    conditions = sorted({condition for _, condition in cells if not condition.task.startswith("vtab-")})
+    found = [(condition, ours(cells, condition, list(paper()))) for condition in conditions]
     return [(condition, means) for condition, means in found if len(means) >= FEWEST]
 
 
 def markdown(found: list[tuple[Condition, dict[str, float]]]) -> str:
     """A table with a row for each dataset, best of the paper's first, and a line with the rank correlations."""
-    paper = published()
+    theirs = paper()
     measured = [means for _, means in found]
-    names = sorted({name for means in measured for name in means}, key=lambda name: -paper["noise"][name])
-    theirs = stats.rankdata([-paper["noise"][name] for name in names])
+    names = sorted({name for means in measured for name in means}, key=lambda name: -theirs[name])
+    ranks = stats.rankdata([-theirs[name] for name in names])
     lines = ["| | paper | rank | " + " | ".join(f"{condition} | rank" for condition, _ in found) + " |",
              "|---|---:|---:|" + "---:|---:|" * len(found)]
-    for name, rank in zip(names, theirs, strict=True):
-        texts = [name, f"{paper['noise'][name]:.1f}", f"{rank:g}"]
+    for name, rank in zip(names, ranks, strict=True):
+        texts = [name, f"{theirs[name]:.1f}", f"{rank:g}"]
         for means in measured:
             place = 1 + sum(other > means[name] for other in means.values()) if name in means else None
             texts += [f"{means[name]:.2f}", f"{place}"] if place else ["missing", ""]
         lines.append("| " + " | ".join(texts) + " |")
     notes = []
     for condition, means in found:
-        rho, p = rank_correlation(list(means.values()), [paper["noise"][name] for name in means])
+        rho, p = rank_correlation(list(means.values()), [theirs[name] for name in means])
         notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets "
                      f"(two-sided p = {p:.2g}, by permutation).")
-    return "\n".join([*lines, "", *notes, "", f"Paper: {paper['what']}; {paper['source']}.", ""])
+    source = published("imagenet100")[names[0]]
+    return "\n".join([*lines, "", *notes, "", f"Paper: {source.what}; {source.source}.", ""])
 
 
 def scatter(found: list[tuple[Condition, dict[str, float]]], path: Path) -> None:
@@ -83,11 +84,11 @@ def scatter(found: list[tuple[Condition, dict[str, float]]], path: Path) -> None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    paper = published()
+    theirs = paper()
     figure = Figure(figsize=(5.2 * len(found), 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (condition, means) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
-        x, y = [paper["noise"][name] for name in means], list(means.values())
+        x, y = [theirs[name] for name in means], list(means.values())
         axes.plot(x, y, "o", color="#3b6ea5")
         for name, *place in zip(means, x, y, strict=True):
             axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=7)

@@ -1,4 +1,4 @@
-"""Tables and a figure from result files.
+"""Tables and figures from result files.
 
     python -m linear_eval.report results/cifar10 --output results/cifar10
     python -m linear_eval.report a.json b.json more/ --output table
@@ -7,87 +7,30 @@ Writes table.md, table.csv and accuracy.png. Results that share row, task, proto
 repetitions (seeds): mean ± standard deviation and their number n. Beside it stands the difference to random
 initialisation at the same layer and width, with its 95 % interval (Welch) where both sides have two seeds or more. What
 was not measured is shown as missing. The same files give the same bytes.
+
+Where there are results on ImageNet-100 (ImageNet-1k, VTAB), it also writes imagenet100.md, .csv and .png (imagenet1k,
+vtab): ours beside the published figures, in the order of the paper's charts.
 """
 
 import csv
 import io
 import math
-from collections import defaultdict
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from linear_eval.baselines import BASELINES
-from linear_eval.evaluate import RANDOM_INIT
-from utils.cli import UserError, parser, run
-from utils.files import atomic_open, read_json, write_bytes
+from linear_eval.paper_tables import write_paper_tables
+from linear_eval.results import Cells, Condition, Result, RowKey, collect, read_results
+from linear_eval.rows import RANDOM_INIT
+from utils.cli import parser, run
+from utils.files import atomic_open, write_bytes
 
-NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
-
-
-class Condition(NamedTuple):
-    """A column of the table."""
-
-    task: str
-    protocol: str
-    train: int
-
-    def __str__(self) -> str:
-        return f"{self.task}, {self.protocol}, {self.train:,} images"
-
-
-class RowKey(NamedTuple):
-    """A row of the table; layer "" and width 0 for rows without a network."""
-
-    name: str
-    layer: str
-    width: float
-
-
-Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
-
-
-def read_results(sources: Sequence[Path]) -> list[dict[str, Any]]:
-    """Every result in the files and folders `sources`, with the baseline rows inside them. Other JSON in a folder is
-    passed over. Raises UserError if a source is missing or a named file is no result, or if there is none at all."""
-    results = []
-    for source in sources:
-        if not source.exists():
-            raise UserError(f"{source} is not there; pass result files of linear_eval, or folders of them")
-        for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
-            value = read_json(path)
-            if isinstance(value, dict) and all(key in value for key in NEEDED):
-                if not isinstance(value["accuracy"], int | float) or not math.isfinite(value["accuracy"]):
-                    raise UserError(f"the accuracy in {path} is no number but {value['accuracy']}; probe again")
-                results += [value, *value.get("baselines", [])]
-            elif not source.is_dir():
-                raise UserError(f"{path} is not a result of linear_eval")
-    if not results:
-        raise UserError(f"no results in {', '.join(map(str, sources))}; make some: python -m linear_eval --help")
-    return results
-
-
-def collect(results: Sequence[dict[str, Any]]) -> Cells:
-    """Results by row and condition. The same measurement read twice (a baseline beside several encoders) counts once.
-
-    Raises UserError if one task name stands for different images.
-    """
-    cells: Cells = defaultdict(list)
-    seen: set[tuple[Any, ...]] = set()
-    images: dict[str, Any] = {}
-    for result in results:
-        condition = Condition(result["task"], result["protocol"], result["counts"]["train"])
-        if images.setdefault(condition.task, result.get("task_sha256")) != result.get("task_sha256"):
-            raise UserError(f"two sets of images are both called {condition.task!r}; name one with --task when probing")
-        row = RowKey(result["encoder"], result.get("layer", ""), result.get("width", 0))
-        measurement = (row, condition, result["seed"], result.get("encoder_sha256"), result.get("init_seed"))
-        if measurement not in seen:
-            seen.add(measurement)
-            cells[row, condition].append(result["accuracy"])
-    return cells
+ACROSS = 5  # panels side by side
 
 
 def welch(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -199,10 +142,14 @@ def bar_chart(cells: Cells, path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows, conditions = layout(cells)
-    figure = Figure(figsize=(2.2 + 3.4 * len(conditions), 1.2 + 0.32 * len(rows)), layout="constrained")
+    across = min(len(conditions), ACROSS)
+    down = math.ceil(len(conditions) / across)
+    figure = Figure(figsize=(2.2 + 3.4 * across, down * (1.2 + 0.32 * len(rows))), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(conditions), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, condition in zip(panels, conditions, strict=True):
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
+    for axes in panels[len(conditions):]:
+        axes.remove()
+    for axes, condition in zip(panels, conditions, strict=False):
         for y, row in enumerate(rows):
             cell = summarise(cells, row, condition)
             if cell is None:
@@ -213,8 +160,9 @@ def bar_chart(cells: Cells, path: Path) -> None:
             axes.text(cell.mean + (cell.sd or 0), y, f" {cell.mean:.1f}", va="center", fontsize=8)
             if row.name == RANDOM_INIT:
                 axes.axvline(cell.mean, color="0.3", linestyle="--", linewidth=1, zorder=0)
-        axes.set_title(str(condition), fontsize=9)
+        axes.set_title(textwrap.fill(str(condition), 48), fontsize=9)
         axes.set_xlabel("accuracy (%)")
+        axes.tick_params(labelbottom=True)  # also above a panel that is not there
         axes.margins(x=0.15)
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(rows)), [label(row, rows) for row in rows])
@@ -223,23 +171,24 @@ def bar_chart(cells: Cells, path: Path) -> None:
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
-def write_report(results: Sequence[dict[str, Any]], output: Path) -> str:
-    """Write table.md, table.csv and accuracy.png to the folder `output`; returns the Markdown table."""
+def write_report(results: Sequence[Result], output: Path) -> tuple[str, list[str]]:
+    """Write the tables and figures to the folder `output`; returns the Markdown table and the names of all files."""
     cells = collect(results)
     output.mkdir(parents=True, exist_ok=True)
     table = markdown(cells)
     write_bytes(output / "table.md", table.encode())
     write_bytes(output / "table.csv", comma_separated(cells).encode())
     bar_chart(cells, output / "accuracy.png")
-    return table
+    return table, ["table.md", "table.csv", "accuracy.png", *write_paper_tables(results, output)]
 
 
 def main() -> None:
     options = parser("python -m linear_eval.report", __doc__)
     options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
-    options.add_argument("--output", type=Path, required=True, help="folder for table.md, table.csv and accuracy.png")
+    options.add_argument("--output", type=Path, required=True, help="folder for the tables and figures")
     args = options.parse_args()
-    print(write_report(read_results(args.sources), args.output), end="")
+    table, files = write_report(read_results(args.sources), args.output)
+    print(f"{table}\n{args.output}: wrote {', '.join(files)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,16 @@
-"""Encoders, and how they are kept on disk."""
+"""Encoders, and how they are kept on disk.
+
+Each architecture says what it expects: SIZE (height and width of its input, in pixels), RESIZE and INTERPOLATION (how
+an image comes to that size), MEAN and STD (normalisation of inputs in [0, 1]), LAYERS (names; the position is the
+layer_index of `forward`) and PROBED (the layer that probes take by default).
+"""
 
 from models.checkpoint import load_encoder, random_encoder, save_encoder
+from models.pretrained import Pretrained
+from models.resnet50 import ResNet50, load_any_encoder
 from models.small_alexnet import SmallAlexNet
 
-__all__ = ["SmallAlexNet", "load_encoder", "random_encoder", "save_encoder"]
+Encoder = SmallAlexNet | ResNet50 | Pretrained
+
+__all__ = ["Encoder", "Pretrained", "ResNet50", "SmallAlexNet", "load_any_encoder", "load_encoder", "random_encoder",
+           "save_encoder"]

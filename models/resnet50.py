@@ -21,9 +21,11 @@ from utils.seeding import generator, stable_key
 class ResNet50(ResNet):
     """torchvision's ResNet-50, with its names, without the classifier `fc`."""
 
+    SIZE, RESIZE, INTERPOLATION = 224, 256, "bilinear"
     MEAN = (0.485, 0.456, 0.406)  # of inputs in [0, 1]: ImageNet's
     STD = (0.229, 0.224, 0.225)
     LAYERS = ("maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")  # position = layer_index
+    PROBED = "avgpool"
 
     def __init__(self) -> None:
         super().__init__(Bottleneck, [3, 4, 6, 3])

@@ -33,10 +33,12 @@ class SmallAlexNet(nn.Module):
     """
 
     SIZE = 64  # input height and width in pixels
+    RESIZE, INTERPOLATION = 70, "bilinear"  # of an image's shorter side, before its middle SIZE×SIZE is evaluated
     MEAN = (0.44087801806139126, 0.42790631331699347, 0.3867879370752931)  # of inputs in [0, 1]; the authors' values
     STD = (0.26826768628079806, 0.2610450402318512, 0.26866836876860795)
     CHANNELS = (96, 192, 384, 384, 192, 4096)  # of the convolutions and of fc6 and fc7, at width 1
     LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")  # position = layer_index
+    PROBED = "fc6"  # where the paper's probes take features
 
     def __init__(self, width: float = 1.0, out_dim: int = 128):
         super().__init__()

@@ -3,6 +3,7 @@
 # Overrides: PYTHON=/path/to/python uses that environment as it is.
 #
 #   use_python requirements.txt     sets PYTHON
+#   help_if_asked "$@"              prints the comment the script opens with, and ends, if --help is among its arguments
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
 #   check_counts VARIABLE ...       fails unless each holds one or several whole numbers of at least 1
 #   check_datasets NAME ...         fails unless each is a named dataset
@@ -13,6 +14,13 @@ REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 fail() {
     echo "error: $*" >&2
     exit 1
+}
+
+help_if_asked() {
+    [[ " $* " != *" --help "* ]] || {
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+        exit
+    }
 }
 
 # The first Python >= 3.10 on the PATH.

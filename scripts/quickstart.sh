@@ -10,6 +10,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+help_if_asked "$@"
 [[ $# -le 1 && "${1:-}" != -* ]] || fail "not understood: $*; pass one folder for everything, or nothing for quickstart"
 OUT="${1:-quickstart}"
 SET="${SET:-dead_leaves-mixed}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SEED="${SEED:-0}" LIMIT="${LIMIT:-1000}"
@@ -29,7 +30,7 @@ echo "== 3/5 real labelled images: animal silhouettes"
 run datasets.animal_shapes --output "$OUT/animals"
 
 echo "== 4/5 linear probes: the encoder, random initialisations, raw pixels"
-run linear_eval.compare --data "$OUT/animals" --task animal_shapes --runs "$OUT/runs" --random-inits 5 \
+run linear_eval.compare --data "$OUT/animals" --task animal_shapes --encoders "$OUT/runs" --random-inits 5 \
     --train-limit "$LIMIT" --output "$OUT/results"
 
 echo "== 5/5 report"

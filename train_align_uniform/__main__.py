@@ -1,6 +1,6 @@
 """Train the contrastive encoder on a folder of images.
 
-    python -m train_align_uniform --data data/small/dead_leaves-mixed --output encoders/small/dead_leaves-mixed
+    python -m train_align_uniform --data data/small_scale/stat-wmm --output encoders/small_scale/stat-wmm
     python -m train_align_uniform --data DIR --output DIR --gpus 0 1          # as in the paper: two GPUs, DataParallel
     python -m train_align_uniform --data DIR --output DIR --gpus --width 0.25 --batch_size 125 --steps 600 --cosine \
         --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU

@@ -1,6 +1,6 @@
 """Training curves of a run, from its metrics.jsonl.
 
-    python -m train_align_uniform.curves encoders/small/dead_leaves-mixed --output curves.png
+    python -m train_align_uniform.curves encoders/small_scale/dead_leaves-mixed --output curves.png
 """
 
 from pathlib import Path

@@ -15,6 +15,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
+help_if_asked "$@"
 [[ $# -le 1 && "${1:-}" != -* ]] || fail "not understood: $*; pass one folder of images, or nothing to download CIFAR-10"
 export PYTHON REPO OUT="${OUT:-runs/cifar10}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}"
 RESULTS="${RESULTS:-$OUT/results}" JOBS="${JOBS:-1}" SEEDS="${SEEDS:-0 1 2}" LIMITS="${LIMITS:-5000 50000}"
@@ -55,7 +56,7 @@ for seed in $SEEDS; do
 done | xargs -P "$JOBS" -n 2 bash -c 'set -euo pipefail; train_one "$@"' _
 
 # shellcheck disable=SC2086
-run linear_eval.compare --data "$DATA" --task cifar10 --runs "$OUT/runs" --output "$RESULTS" \
-    --train-limit $LIMITS
+run linear_eval.compare --data "$DATA" --task cifar10 --encoders "$OUT/runs" \
+    --output "$RESULTS" --train-limit $LIMITS
 run linear_eval.report "$RESULTS" --output "$RESULTS"
 run linear_eval.ranking "$RESULTS" --output "$RESULTS"

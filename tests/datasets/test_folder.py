@@ -188,3 +188,10 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(UserError, match="decompression bomb"):
         read_rgb(tmp_path / "a.png")
+
+
+def test_hidden_folders_are_passed_over(image_folder, tmp_path, make_images):
+    make_images(tmp_path / "images", 3)
+    make_images(tmp_path / "images" / ".being made", 2)
+    make_images(tmp_path / "images" / "train" / ".thumbnails", 2)
+    assert len(list_images(tmp_path / "images")) == 3

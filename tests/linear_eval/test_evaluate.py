@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from linear_eval import evaluate as evaluation
+from linear_eval import protocols
+from linear_eval import task as tasks
 from linear_eval.baselines import mean_colours
-from linear_eval.evaluate import balanced_order, baseline_row, encoder_row, evaluate, identity, load_task, random_row
-from models import random_encoder, save_encoder
+from linear_eval.evaluate import evaluate, identity
+from linear_eval.rows import baseline_row, random_row
+from linear_eval.task import balanced_order, load_task
 from utils.cli import UserError
 
 CPU = torch.device("cpu")
@@ -51,8 +53,8 @@ def test_several_limits_equal_one_at_a_time(task):
 
 def test_images_are_decoded_once_and_only_when_needed(task, monkeypatch):
     decoded = []
-    original = evaluation.decode
-    monkeypatch.setattr(evaluation, "decode", lambda paths: decoded.extend(paths) or original(paths))
+    original = tasks.decode
+    monkeypatch.setattr(tasks, "decode", lambda paths, view: decoded.extend(paths) or original(paths, view))
     evaluate(task, baseline_row("mean colours"), device=CPU, train_limits=[6])
     assert len(decoded) == 12 + 6
     for name in ("mean colours", "colour histogram"):
@@ -60,44 +62,16 @@ def test_images_are_decoded_once_and_only_when_needed(task, monkeypatch):
     assert sorted(decoded) == sorted(task.train.paths + task.val.paths)
 
 
-@pytest.mark.parametrize("protocol", ["cached", "paper"])
+@pytest.mark.parametrize("protocol", ["cached", "paper", "knn"])
 def test_the_probe_sees_only_the_limited_training_images(task, protocol, monkeypatch):
     """Ruin the labels of every image outside the limit: nothing changes."""
-    monkeypatch.setattr(evaluation, "usable_cpus", lambda: 0)  # no worker processes for a dozen images
+    monkeypatch.setattr(protocols, "usable_cpus", lambda: 0)  # no worker processes for a dozen images
     row = baseline_row("mean colours")
     before = evaluate(task, row, device=CPU, protocol=protocol, train_limits=[9], seed=3)[0]
     chosen = balanced_order(task.train.labels, 3)[:9]
-    monkeypatch.setattr(evaluation, "balanced_order", lambda labels, seed: np.r_[chosen, chosen])
+    monkeypatch.setattr(tasks, "balanced_order", lambda labels, seed: np.r_[chosen, chosen])
     task.train.labels[np.setdiff1d(np.arange(24), chosen)] = 0
     assert evaluate(task, row, device=CPU, protocol=protocol, train_limits=[9], seed=3)[0] == before
-
-
-def test_balanced_order_is_nested_balanced_and_seeded():
-    labels = np.repeat([0, 1, 2], [50, 20, 3])
-    order = balanced_order(labels, 0)
-    np.testing.assert_array_equal(np.sort(order), np.arange(73))
-    assert np.bincount(labels[order[:9]]).tolist() == [3, 3, 3]
-    assert np.bincount(labels[order[:23]]).tolist() == [10, 10, 3]  # the small class has run out
-    assert sorted(labels[order[9:11]]) == [0, 1]
-    assert not np.array_equal(order[:9], balanced_order(labels, 1)[:9])
-
-
-def test_balanced_order_takes_each_image_equally_often():
-    """In 600 seeds each of 20 images of a class is among the first 5 of it with probability 1/4."""
-    labels = np.repeat([0, 1], [20, 20])
-    taken = sum(np.bincount(balanced_order(labels, seed)[:10], minlength=40) for seed in range(600))
-    assert taken.sum() == 6000 and np.abs(taken - 150).max() < 4.5 * np.sqrt(600 * 0.25 * 0.75)
-
-
-def test_encoder_row_says_which_encoder(tmp_path):
-    path = tmp_path / "stat-spectrum" / "encoder.pth"
-    path.parent.mkdir()
-    save_encoder(random_encoder(0, width=0.05), path)
-    row = encoder_row(path, CPU)
-    assert row.name == "stat-spectrum" and row.facts["layer"] == "fc6" and len(row.facts["encoder_sha256"]) == 64
-    assert encoder_row(path, CPU, name="mine").name == "mine"
-    images = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
-    torch.testing.assert_close(row.features(images), random_row(0, CPU, width=0.05).features(images))
 
 
 def test_result_has_no_path_or_host_name(task, folder):

@@ -5,9 +5,9 @@ from torch import nn
 
 from linear_eval import probe_paper
 from linear_eval.baselines import mean_colours, raw_pixels
-from linear_eval.evaluate import load_task
 from linear_eval.features import encoder_features
 from linear_eval.probe_paper import RandomViews, train_linear
+from linear_eval.task import load_task
 from models import random_encoder
 from utils.cli import UserError
 

@@ -1,6 +1,7 @@
 import csv
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from PIL import Image
 from scipy import stats
 
 from linear_eval import report
-from linear_eval.report import collect, markdown, read_results, welch, write_report
+from linear_eval.report import bar_chart, markdown, welch, write_report
+from linear_eval.results import collect, read_results
 from utils.cli import UserError
 
 RANDOM = {"encoder": "random initialisation", "layer": "fc6", "width": 0.25}
@@ -23,7 +25,7 @@ def result(row: dict, accuracy: float, train: int = 5000, seed: int = 0, task: s
 @pytest.fixture
 def results() -> list[dict]:
     return [
-        *(result(SPECTRUM, value, encoder_sha256=f"sha {value}") for value in (50.0, 51.0, 52.0)),
+        *(result(SPECTRUM, value, seed=i, encoder_sha256=f"sha {i}") for i, value in enumerate((50.0, 51.0, 52.0))),
         *(result(RANDOM, value, seed=i, init_seed=i) for i, value in enumerate((44.0, 45.0))),
         result(RANDOM, 50.0, train=50000, init_seed=0),
         result({"encoder": "raw pixels"}, 39.0),
@@ -97,24 +99,43 @@ def test_files_do_not_depend_on_the_order_of_reading(results, tmp_path):
         assert image.width > 600
 
 
-def test_two_image_sets_under_one_name(results):
-    with pytest.raises(UserError, match="--task"):
-        collect([*results, result(SPECTRUM, 1.0) | {"task_sha256": "other"}])
-
-
-def test_bad_sources(tmp_path):
-    with pytest.raises(UserError, match="is not there"):
-        read_results([tmp_path / "none"])
-    with pytest.raises(UserError, match="no results"):
-        read_results([tmp_path])
-    (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(UserError, match="not a result"):
-        read_results([tmp_path / "a.json"])
-
-
 def test_the_command(results, tmp_path, monkeypatch, capsys):
     (tmp_path / "a.json").write_text(json.dumps(results[0]))
     monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / "a.json"), "--output", str(tmp_path / "table")])
     report.main()
-    assert capsys.readouterr().out == (tmp_path / "table" / "table.md").read_text()
-    assert sorted(path.name for path in (tmp_path / "table").iterdir()) == ["accuracy.png", "table.csv", "table.md"]
+    written = ["table.md", "table.csv", "accuracy.png"]
+    table = (tmp_path / "table" / "table.md").read_text()
+    assert capsys.readouterr().out == f"{table}\n{tmp_path / 'table'}: wrote {', '.join(written)}\n"
+    assert sorted(path.name for path in (tmp_path / "table").iterdir()) == sorted(written)
+
+
+def test_results_on_imagenet100_and_vtab_make_tables_of_their_own(results, tmp_path):
+    others = [result(SPECTRUM, 40.0, task=task) for task in ("imagenet100", "vtab-dtd")]
+    _, written = write_report([*results, *others], tmp_path)
+    names = ["table.md", "table.csv", "accuracy.png"]
+    names += [f"{name}.{end}" for name in ("imagenet100", "vtab") for end in ("md", "csv", "png")]
+    assert written == names and all((tmp_path / name).stat().st_size for name in names)
+
+
+def test_two_runs_of_one_cell_leave_nothing_written(results, tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text(json.dumps(results[0]))
+    (tmp_path / "b.json").write_text(json.dumps(results[0] | {"encoder_sha256": "other", "accuracy": 10.0}))
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--output", str(tmp_path / "table")])
+    with pytest.raises(UserError, match=r"a.json and .*b.json hold two runs of one cell"):
+        report.main()
+    assert not (tmp_path / "table").exists()
+
+
+def test_many_conditions_make_several_rows_of_panels(tmp_path):
+    cells = collect([result(SPECTRUM, 40.0, task=f"task {i}") for i in range(6)])
+    bar_chart(cells, tmp_path / "six.png")
+    bar_chart({key: cells[key] for key in list(cells)[:3]}, tmp_path / "three.png")
+    with Image.open(tmp_path / "six.png") as six, Image.open(tmp_path / "three.png") as three:
+        assert six.height == 2 * three.height and six.width < 2 * three.width
+
+
+def test_the_committed_tables_are_those_of_the_committed_results(tmp_path):
+    committed = Path(__file__).parents[2] / "results" / "cifar10"
+    write_report(read_results([committed]), tmp_path)
+    for name in ("table.md", "table.csv"):
+        assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), name

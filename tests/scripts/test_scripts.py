@@ -41,6 +41,16 @@ def test_every_script_parses_and_is_strict(script):
     assert script.name == "common.sh" or "\nset -euo pipefail\n" in script.read_text()
 
 
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name not in ("common.sh", "test.sh")],
+                         ids=lambda path: path.name)
+def test_help_is_the_comment_at_the_top(script, tmp_path):
+    done = bash(script, "--help", cwd=tmp_path, PYTHON="/none")
+    assert done.returncode == 0 and not done.stderr
+    assert f"bash {script.relative_to(ROOT)}" in done.stdout
+    comment = [line[2:] for line in script.read_text().split("\nset -euo")[0].splitlines()[1:]]
+    assert done.stdout.splitlines() == comment
+
+
 def test_modules_run_from_the_callers_folder_but_not_with_its_modules(bare_repository, tmp_path):
     here = tmp_path / "a folder"
     here.mkdir()
@@ -99,7 +109,7 @@ def test_the_study_refuses_bad_input_before_any_work(tmp_path, arguments, enviro
 
 @pytest.mark.parametrize(("arguments", "environment", "message"), [
     (["a", "b"], {}, "not understood: a b"),
-    (["--help"], {}, "not understood: --help"),
+    (["--size"], {}, "not understood: --size"),
     ([], {"SET": "list"}, "list is not a dataset; the names are "),
     ([], {"STEPS": "0"}, "STEPS=0 is not a count"),
     ([], {"LIMIT": "many"}, "LIMIT=many is not a count"),

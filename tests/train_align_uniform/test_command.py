@@ -282,5 +282,5 @@ def test_two_processes_in_one_folder(start, image_folder, tmp_path):
 def test_help_opens_with_the_commands(command):
     code, out, _ = command("--help")
     assert code == 0
-    assert "python -m train_align_uniform --data data/small/dead_leaves-mixed" in out
+    assert "python -m train_align_uniform --data data/small_scale/stat-wmm" in out
     assert "--batch_size" in out and "(default: 768)" in out

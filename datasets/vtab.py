@@ -1,0 +1,213 @@
+"""Prepare VTAB's 19 tasks as folders of images, without TensorFlow, and see which are ready.
+
+    python -m datasets.vtab prepare dtd svhn                                # downloads to data/vtab
+    python -m datasets.vtab prepare resisc45 --source ~/wds_vtab-resisc45   # from shards that are here already
+    python -m datasets.vtab prepare clevr_count --route originals --source ~/CLEVR_v1.0
+    python -m datasets.vtab status --root data/vtab                         # what is there, and the next command
+
+Writes <root>/<task>/train/<class, 4 digits>/ and val/<class>/, image files as they are in the source (PNG where that
+holds arrays), and dataset.json. val is VTAB's test set. train is VTAB's train split from the shards, which lack the
+validation images, and trainval by the other routes. Counts and classes are checked (`datasets.vtab_tasks`). Until then
+all lies in <root>/<task>.incomplete, and the same command goes on there.
+"""
+
+import argparse
+import importlib
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from datasets.folder import RECORD
+from datasets.vtab_images import count_images, remove_leftovers, write_image
+from datasets.vtab_shards import SERVER
+from datasets.vtab_tasks import ROUTES, TASKS, VtabTask
+from utils.cli import UserError, parser, run
+from utils.files import locked, read_json, write_json
+from utils.progress import Progress
+
+
+def prepare(task: VtabTask, root: Path, route: str | None = None, source: Path | None = None,
+            partial: bool = False) -> dict[str, Any]:
+    """Make `root`/<task> hold the images of `task`; returns its record, dataset.json.
+
+    route: one of task.routes (default: the first). source: the folder of its files; None downloads them. partial:
+    accept other numbers of images than VTAB's. Does nothing if it was done before.
+
+    Raises UserError if the task has no such route, if `root` holds something else there or is being prepared by another
+    process, for whatever is wrong in the source, and for wrong counts; what was written stays in <task>.incomplete.
+    """
+    folder, work = root / task.name, root / f"{task.name}.incomplete"
+    if route not in (None, *task.routes):
+        raise UserError(f"{task.name} cannot be prepared by --route {route}; it has {' and '.join(task.routes)}")
+    if source is not None and not source.is_dir():
+        raise UserError(f"--source {source} is not a folder")
+    record = _finished(task, folder, route, partial)
+    if record and not work.exists():
+        return record
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work / ".lock", f"{work} is in use by another process; wait for it"):
+        record = _finished(task, folder, route, partial)  # again: another process may just have ended
+        if record is None:
+            route = route or task.routes[0]
+            try:
+                _fill(task, route, source, partial, work)
+                record = _checked(task, route, source, partial, work)
+            except UserError:
+                if not any(path.is_file() for path in work.glob("*/**/*")):  # nothing came of it
+                    shutil.rmtree(work)
+                raise
+            write_json(work / "images" / RECORD, record)
+            os.replace(work / "images", folder)
+        shutil.rmtree(work)
+    return record
+
+
+def _finished(task: VtabTask, folder: Path, route: str | None, partial: bool) -> dict[str, Any] | None:
+    """The record of a prepared task, None if there is none yet. Raises UserError if it is not what is asked for."""
+    if not folder.exists():
+        return None
+    record = read_json(folder / RECORD) if (folder / RECORD).exists() else None
+    ours = {"name", "count", "val", "route", "split", "complete"}
+    if not isinstance(record, dict) or not ours <= record.keys() or record["name"] != f"vtab-{task.name}":
+        raise UserError(f"{folder} was not made by this command; move it away, or choose another --root")
+    if route not in (None, record["route"]):
+        raise UserError(f"{folder} was prepared by --route {record['route']}; remove it to prepare it by {route}")
+    if not (record["complete"] or partial):
+        raise UserError(f"{folder} was prepared with --partial ({record['count']:,} train and {record['val']:,} val "
+                        "images); remove it to prepare all of it, or pass --partial to keep it")
+    return record
+
+
+def _begun(work: Path) -> dict[str, Any] | None:
+    """How the preparation in `work` was begun and which parts of the source are done; None if it was not."""
+    return read_json(work / "begun.json") if (work / "begun.json").exists() else None
+
+
+def _fill(task: VtabTask, route: str, source: Path | None, partial: bool, work: Path) -> None:
+    """Write the images of all parts of the source that are not done yet to `work`/images."""
+    begun = _begun(work) or {"route": route, "source": None, "done": {}}
+    if begun["route"] != route:
+        raise UserError(f"{work} was begun by --route {begun['route']}; pass that to go on, or remove the folder")
+    begun["source"] = source and str(source)
+    write_json(work / "begun.json", begun)
+    remove_leftovers(work / "images")
+    parts = importlib.import_module(f"datasets.vtab_{route}").parts  # now: torchvision takes seconds to import
+    done = begun["done"]
+    with Progress(sum(task.sizes(route)[1:]), task.name, "images", done=sum(done.values())) as progress:
+        for name, images in parts(task, source, work / "download", partial):
+            if name in done:
+                continue
+            count = 0
+            for image in images:
+                write_image(work / "images", image)
+                progress.update(1)
+                count += 1
+            done[name] = count
+            write_json(work / "begun.json", begun)
+
+
+def _checked(task: VtabTask, route: str, source: Path | None, partial: bool, work: Path) -> dict[str, Any]:
+    """The record of what lies in `work`/images. Raises UserError for a class without images and, unless `partial`, for
+    other numbers of images than VTAB's.
+    """
+    counts = count_images(work / "images", task.classes)
+    split, *sizes = task.sizes(route)
+    wrong = [f"{place} has {sum(counts[place]):,} images instead of {size:,}"
+             for place, size in zip(("train", "val"), sizes, strict=True) if sum(counts[place]) != size]
+    empty = [f"{place} has no image of class {label}" for place in counts for label in range(task.classes)
+             if not counts[place][label]]
+    if empty or (wrong and not partial):
+        more = f" (and {len(empty) - 3} more)" if len(empty) > 3 else ""
+        ways = [f"remove {work} to begin anew"] + ([] if empty else ["take it as it is with --partial"])
+        if source is not None:
+            write_json(work / "begun.json", {**(_begun(work) or {}), "done": {}})
+            ways.insert(0, f"complete {source} and run the same command again, which looks at all of it")
+        raise UserError(f"{task.name}: {'; '.join(wrong + empty[:3])}{more}; {', or '.join(ways)}")
+    return {"name": f"vtab-{task.name}", "count": sum(counts["train"]), "val": sum(counts["val"]),
+            "classes": task.classes, "route": route, "split": split, "note": task.note(route), "complete": not wrong}
+
+
+def status_line(task: VtabTask, root: Path) -> tuple[str, str]:
+    """The state of `task` in `root` (ready, partial, incomplete or missing), and what is there or the next command."""
+    folder, work = root / task.name, root / f"{task.name}.incomplete"
+    if folder.exists():
+        try:
+            record = _finished(task, folder, None, partial=True) or {}
+        except UserError as error:
+            return "foreign", str(error)
+        there = f"{record['count']:,} train, {record['val']:,} val, {record['route']} ({record['split']})"
+        if record["complete"]:
+            return "ready", there
+        return "partial", f"{there}; for all: {_all_images(task, record['route'], root)}"
+    begun = _begun(work)
+    if begun is None:
+        return "missing", _command(task, root)
+    counts = count_images(work / "images", task.classes)
+    sizes = dict(zip(counts, task.sizes(begun["route"])[1:], strict=True))
+    there = ", ".join(f"{sum(counts[split]):,} of {sizes[split]:,} {split}" for split in counts)
+    return "incomplete", f"{there}; {_command(task, root, begun['route'], begun['source'])}"
+
+
+def _command(task: VtabTask, root: Path, route: str | None = None, source: str | None = None) -> str:
+    """The command that prepares `task` or goes on with it."""
+    words = ["python", "-m", "datasets.vtab", "prepare", task.name, "--root", str(root)]
+    words += ["--route", route] if route not in (None, task.routes[0]) else []
+    return shlex.join(words + (["--source", source] if source else []))
+
+
+def _all_images(task: VtabTask, route: str, root: Path) -> str:
+    """What to do for the images that a partial source lacks."""
+    if route != "shards":
+        return f"complete its files, remove {root / task.name}, {_command(task, root, route, 'DIR')}"
+    return (f"fetch {SERVER}/{task.repository} to DIR, remove {root / task.name}, "
+            f"{_command(task, root, source='DIR')}")
+
+
+def print_status(root: Path) -> None:
+    """One line a task, and how many are ready."""
+    states = {task: status_line(task, root) for task in TASKS.values()}
+    for task, (state, said) in states.items():
+        print(f"{task.name:22}{task.group:13}{state:12}{said}")
+    print(f"{root}: {sum(state == 'ready' for state, _ in states.values())} of {len(TASKS)} tasks ready")
+
+
+def prepare_all(args: argparse.Namespace) -> int:
+    """Prepare each task that was asked for; one that fails does not keep the others from it."""
+    failed = 0
+    for name in args.tasks:
+        try:
+            record = prepare(TASKS[name], args.root, args.route, args.source, args.partial)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = 1
+            continue
+        note = f" ({record['note']})" if record["note"] else ""
+        print(f"{args.root / name}: {record['count']:,} train and {record['val']:,} val images of {record['classes']} "
+              f"classes, by {record['route']}{'' if record['complete'] else ', partial'}{note}", flush=True)
+    return failed
+
+
+def main() -> int:
+    p = parser("python -m datasets.vtab", __doc__)
+    commands = p.add_subparsers(dest="command", required=True, metavar="prepare|status")
+    each = {"formatter_class": p.formatter_class, "allow_abbrev": False}
+    preparing = commands.add_parser("prepare", help="make the folders of tasks", **each)
+    preparing.add_argument("tasks", nargs="+", choices=list(TASKS), metavar="TASK", help=", ".join(TASKS))
+    preparing.add_argument("--route", choices=ROUTES, help="where the images come from (default: by task)")
+    preparing.add_argument("--source", type=Path, help="folder of the route's files (default: download them)")
+    preparing.add_argument("--partial", action="store_true", help="accept other numbers of images than VTAB's")
+    showing = commands.add_parser("status", help="which tasks are ready, and what to do for the others", **each)
+    for command in (preparing, showing):
+        command.add_argument("--root", type=Path, default=Path("data/vtab"), help="folder of the prepared tasks")
+    args = p.parse_args()
+    if args.command == "prepare":
+        return prepare_all(args)
+    print_status(args.root)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

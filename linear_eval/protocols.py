@@ -1,0 +1,85 @@
+"""How an accuracy is measured: an object a protocol. To add one, write its `predict` and list it in PROTOCOLS."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from linear_eval import probe_paper
+from linear_eval.features import decode
+from linear_eval.probe_cached import fit_probe
+from linear_eval.probe_knn import NEIGHBOURS, TEMPERATURE, nearest_neighbours
+from linear_eval.rows import Row
+from utils.cli import UserError
+from utils.cpus import usable_cpus
+
+
+@dataclass
+class Problem:
+    """Training images, and the features of the images to classify."""
+
+    row: Row
+    paths: list[Path]  # of the N training images
+    labels: Tensor  # int64 [N] in [0, classes), on `device`
+    classes: int
+    features: Callable[[], Tensor]  # of the training images: float32 [N, D], computed when called
+    queries: Tensor  # float32 [M, D]: features of the images to classify
+    seed: int
+    device: torch.device
+
+
+class Paper:
+    """A linear layer trained by Adam on random crops for 100 epochs: the authors' small-scale protocol (Baradad et al.
+    2021, appendix and released code). For encoders of 64×64 images; see `probe_paper`."""
+
+    name = "paper"
+
+    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+        """(predicted classes int64 [M], what the probe settled on)"""
+        for start in range(0, len(problem.paths), 1024):
+            decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
+        linear = probe_paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
+                                          problem.classes, problem.seed, problem.device, min(8, usable_cpus()))
+        return linear(problem.queries).argmax(1), probe_paper.SETTINGS
+
+    def check(self, row: Row) -> None:
+        """Raises UserError for a row that it is not defined for."""
+        if row.view.size != probe_paper.SIZE:
+            raise UserError(f"protocol paper takes random crops of 64×64 pixels; {row.name} sees {row.view.size}×"
+                            f"{row.view.size}: use --protocol cached or knn")
+
+
+class Cached:
+    """Logistic regression on features computed once, its L2 weight chosen on held-out training images (multinomial, as
+    scikit-learn's; protocol of Radford et al. 2021, "Learning transferable visual models", appendix A.3, with the
+    choice made on training images). See `probe_cached`."""
+
+    name = "cached"
+
+    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+        probe = fit_probe(problem.features(), problem.labels, problem.classes, problem.seed)
+        return probe.predict(problem.queries), {"l2": probe.l2, "path": list(probe.path)}
+
+    def check(self, row: Row) -> None:
+        pass
+
+
+class KNN:
+    """Weighted vote of the 20 nearest training images under the cosine of features (Wu et al. 2018, section 3.4; Caron
+    et al. 2021). See `probe_knn`."""
+
+    name = "knn"
+
+    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+        predicted = nearest_neighbours(problem.features(), problem.labels, problem.classes, problem.queries)
+        return predicted, {"neighbours": NEIGHBOURS, "temperature": TEMPERATURE}
+
+    def check(self, row: Row) -> None:
+        pass
+
+
+Protocol = Paper | Cached | KNN
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Cached(), Paper(), KNN())}

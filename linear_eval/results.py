@@ -1,0 +1,195 @@
+"""Result files: reading them, what makes two of them repetitions of one measurement, and what makes them contradict.
+
+    cells = collect(read_results([Path("results/cifar10")]))
+    mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25), Condition("cifar10", "cached", 5000)])
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from utils.cli import UserError
+from utils.files import read_json
+
+NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
+SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
+Result = dict[str, Any]
+
+
+class Condition(NamedTuple):
+    """A column of the table."""
+
+    task: str
+    protocol: str  # with the way the training images were taken where that is out of the ordinary
+    train: int
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.protocol}, {self.train:,} images"
+
+
+class RowKey(NamedTuple):
+    """A row of the table; layer "" and width 0 for rows without a network."""
+
+    name: str
+    layer: str  # "fc6" of a SmallAlexNet, "ResNet50.avgpool" of another architecture
+    width: float
+
+
+Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
+
+
+def architecture(result: Result) -> str:
+    """The architecture of the result's encoder; results from before there were several do not say."""
+    return result.get("architecture", "SmallAlexNet")
+
+
+def selection(result: Result) -> str:
+    """How the training images were taken: "all", "class-balanced", "uniform" or "given list". Results from before there
+    was a choice do not say."""
+    counts = result["counts"]
+    limited = counts["train"] < counts.get("train_available", counts["train"])
+    return result.get("selection", "class-balanced" if limited else "all")
+
+
+def task_of(result: Result) -> str:
+    """The task's name, marked if some of its images were missing when it was probed: then it is another task."""
+    return result["task"] if result.get("task_complete", True) else f"{result['task']} (partial)"
+
+
+def row_of(result: Result) -> RowKey:
+    layer = result.get("layer", "")
+    if layer and architecture(result) != "SmallAlexNet":
+        layer = f"{architecture(result)}.{layer}"
+    return RowKey(result["encoder"], layer, result.get("width", 0))
+
+
+def condition_of(result: Result) -> Condition:
+    taken = selection(result)
+    unusual = "" if taken in ("all", "class-balanced") else f" ({taken})"
+    return Condition(task_of(result), result["protocol"] + unusual, result["counts"]["train"])
+
+
+def load(sources: Sequence[Path]) -> list[Result]:
+    """Every result in the files and folders `sources`, with the baseline rows inside them, each with its "file". Other
+    JSON in a folder is passed over. Raises UserError for a damaged result, or if a named file is no result."""
+    results = []
+    for source in sources:
+        for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
+            value = read_json(path)
+            if not _is_result(value):
+                if source.is_dir():
+                    continue
+                raise UserError(f"{path} is not a result of linear_eval")
+            for entry in [value, *value.get("baselines", [])]:
+                if not _is_result(entry):
+                    raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
+                accuracy = entry["accuracy"]
+                if not isinstance(accuracy, int | float) or not math.isfinite(accuracy):
+                    raise UserError(f"the accuracy in {path} is no number but {accuracy}; probe again")
+                results.append({**entry, "file": str(path)})
+    return results
+
+
+def _is_result(value: Any) -> bool:
+    return (isinstance(value, dict) and all(key in value for key in NEEDED)
+            and isinstance(value["counts"], dict) and "train" in value["counts"])
+
+
+def read_results(sources: Sequence[Path]) -> list[Result]:
+    """`load`, where results are expected: raises UserError also if a source is missing or there is none at all."""
+    for source in sources:
+        if not source.exists():
+            raise UserError(f"{source} is not there; pass result files of linear_eval, or folders of them")
+    results = load(sources)
+    if not results:
+        raise UserError(f"no results in {', '.join(map(str, sources))}; make some: python -m linear_eval --help")
+    return results
+
+
+def distinct(results: Sequence[Result]) -> list[Result]:
+    """Each measurement once, however often it was read (a file named twice, a baseline beside several encoders).
+
+    A cell is an encoder, layer, width, task, protocol, number of training images and seed. Baselines and random
+    initialisations are computed again on every machine; such copies count as one, their mean, if they lie within two
+    standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different runs, or
+    if one task name stands for different images.
+    """
+    images: dict[tuple[str, bool], Result] = {}  # by task; VTAB-1k's lists are images of their own
+    cells: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        first = images.setdefault((task_of(result), selection(result) == "given list"), result)
+        if first.get("task_sha256") != result.get("task_sha256"):
+            raise UserError(f"{_both(first, result)} measure on different images that are both called "
+                            f"{result['task']!r}; name one with --task when probing")
+        cells[row_of(result), condition_of(result), result["seed"]].append(result)
+    return [_merged(copies) for _, copies in sorted(cells.items())]
+
+
+def _merged(copies: list[Result]) -> Result:
+    """Copies of one measurement as one."""
+    first = min(copies, key=lambda copy: (copy["accuracy"], copy.get("file", "")))
+    tolerance = 0 if first.get("kind", "encoder") == "encoder" else 2 * first.get("standard_error", 0)
+    for other in copies:
+        differ = [fact for fact in SAME if first.get(fact) != other.get(fact)]
+        differ += ["accuracy"] * (abs(first["accuracy"] - other["accuracy"]) > tolerance)
+        if differ:
+            cell = f"{first['encoder']}, {condition_of(first)}, seed {first['seed']}"
+            raise UserError(f"{_both(first, other)} hold two runs of one cell ({cell}) that differ in "
+                            f"{' and '.join(differ)}; delete one, or probe one again with another --name or --seed")
+    return {**first, "accuracy": fmean({copy["accuracy"] for copy in copies})}
+
+
+def _both(a: Result, b: Result) -> str:
+    return " and ".join(sorted({a.get("file", "a result"), b.get("file", "another")}))
+
+
+def collect(results: Sequence[Result]) -> Cells:
+    """Accuracies by row and condition, one a seed. Raises UserError for results that contradict (`distinct`)."""
+    cells: Cells = defaultdict(list)
+    for result in distinct(results):
+        cells[row_of(result), condition_of(result)].append(result["accuracy"])
+    return cells
+
+
+class Setting(NamedTuple):
+    """How encoders were probed, on whatever task: what the rows of one table share."""
+
+    architecture: str
+    layer: str
+    width: float
+    protocol: str
+    limit: float  # training images at most, as `--train-limit`; infinite: all
+    selection: str  # how they are taken where a task has more
+
+    def __str__(self) -> str:
+        images = "all training images" if self.selection == "all" else (
+            f"up to {self.limit:,} training images ({self.selection})")
+        features = f", {self.layer} of {self.architecture}" if self.layer else ""
+        width = f" at width {self.width:g}" if self.width not in (0, 1) else ""
+        return f"protocol {self.protocol}, {images}{features}{width}"
+
+    def takes(self, result: Result) -> bool:
+        """Whether `result` was made so. All of a small task is also at most a large number of its images."""
+        if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != self[:3]):
+            return False
+        train = result["counts"]["train"]
+        return train <= self.limit if selection(result) == "all" else (train, selection(result)) == self[4:]
+
+
+def _network(result: Result) -> tuple[str, str, float]:
+    return architecture(result), result.get("layer", ""), result.get("width", 0)
+
+
+def settings(results: Sequence[Result]) -> list[Setting]:
+    """The settings of `results`, the fewest that take all of them, those of the paper's tables first. Rows without a
+    network go with any network."""
+    results = [result for result in results if result.get("layer")] or results
+    found: set[Setting] = set()
+    for result in sorted(results, key=lambda result: selection(result) == "all"):  # the limits first
+        if not any(setting.takes(result) for setting in found):
+            limit = math.inf if selection(result) == "all" else result["counts"]["train"]
+            found.add(Setting(*_network(result), result["protocol"], limit, selection(result)))
+    return sorted(found, key=lambda it: (it.architecture != "SmallAlexNet", it.protocol != "paper", it))

@@ -1,0 +1,76 @@
+"""A row of a table: what is probed. An encoder, one that was never trained, or features that no network made."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linear_eval.baselines import BASELINES
+from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
+from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
+from utils.devices import choose_precision
+
+RANDOM_INIT = "random initialisation"
+TORCHVISION = "torchvision:"  # before the name of a model that comes with torchvision's weights
+
+
+@dataclass(frozen=True)
+class Row:
+    """A name, the features behind it, the facts that identify these in a result, and the view they are made of."""
+
+    name: str
+    features: Features
+    facts: dict[str, Any]
+    view: View = SMALL_VIEW
+
+
+def network_row(name: str, model: Encoder, device: torch.device, layer: str | None, **facts: Any) -> Row:
+    """A row for `model`, at the layer its architecture is probed at if `layer` is None."""
+    dtype = choose_precision(device, "auto")
+    layer = layer or model.PROBED
+    facts = {"architecture": type(model).__name__, "layer": layer, **facts,
+             "precision": str(dtype).removeprefix("torch.")}
+    if isinstance(model, SmallAlexNet):
+        facts["width"] = round(model.blocks[5][1].out_features / 4096, 3)
+    view = View(model.RESIZE, model.SIZE, model.INTERPOLATION)
+    return Row(name, encoder_features(model, layer, dtype), facts, view)
+
+
+def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None) -> Row:
+    """The encoder file `source`, or "torchvision:NAME", a model with the weights that torchvision publishes.
+
+    A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
+    the file's, or to its folder's for an encoder.pth or a checkpoint_*. Raises UserError for a file that is no encoder,
+    a name that torchvision has not, or a layer that is not there.
+    """
+    if str(source).startswith(TORCHVISION):
+        model: Encoder = Pretrained(str(source).removeprefix(TORCHVISION))
+        digest = hashlib.sha256()
+        for key, tensor in model.state_dict().items():
+            digest.update(key.encode() + tensor.numpy().tobytes())
+        facts = {"architecture": str(source).removeprefix(TORCHVISION), "encoder_sha256": digest.hexdigest()}
+        return network_row(name or str(source), model, device, layer, kind="encoder", **facts)
+    path = Path(source)
+    model = load_any_encoder(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return network_row(name or default_name(path), model, device, layer, kind="encoder", encoder_sha256=sha256)
+
+
+def default_name(path: Path) -> str:
+    """The name of an encoder file: that of its folder where the file's says nothing."""
+    generic = path.name == "encoder.pth" or path.name.startswith("checkpoint_")
+    return path.resolve().parent.name if generic else path.stem
+
+
+def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
+               architecture: str = "SmallAlexNet") -> Row:
+    """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, or a ResNet50."""
+    model = ResNet50().initialize(seed) if architecture == "ResNet50" else random_encoder(seed, width)
+    return network_row(RANDOM_INIT, model, device, layer, kind="random_init", init_seed=seed)
+
+
+def baseline_row(name: str) -> Row:
+    """A row without a network, one of `baselines.BASELINES`."""
+    return Row(name, BASELINES[name], {"kind": "baseline"})

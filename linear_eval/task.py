@@ -1,0 +1,157 @@
+"""A labelled task: real images to fit probes on and to measure them on, and which of them a limit takes.
+
+    task = load_task("data/cifar10")
+
+Three layouts are read: train/<class>/ and val/<class>/, with or without the record (`dataset.json`) of the command that
+prepared it, and VTAB-1k's, images/ with the lists train800val200.txt and test.txt ("path label" a line).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datasets.folder import RECORD, labelled_images
+from datasets.vtab_tasks import TASKS
+from linear_eval.features import SMALL_VIEW, View, decode
+from utils.cli import UserError
+from utils.files import read_json
+from utils.seeding import permutation, stable_key
+
+VTAB_1K = ("train800val200.txt", "test.txt")  # what is trained on and what is measured
+
+
+@dataclass
+class Split:
+    """Labelled images, decoded when asked for; those of the small view are kept, 12 KB each."""
+
+    paths: list[Path]
+    labels: np.ndarray  # int64 [N]
+    _pixels: np.ndarray = field(init=False, repr=False)
+    _decoded: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        size = SMALL_VIEW.size
+        self._pixels = np.empty((len(self.paths), size, size, 3), np.uint8)  # takes memory only as it is filled
+        self._decoded = np.zeros(len(self.paths), bool)
+
+    def images(self, rows: np.ndarray | None = None, view: View = SMALL_VIEW) -> np.ndarray:
+        """The images numbered `rows` (None: all) under `view`: uint8 [N, view.size, view.size, 3]."""
+        wanted = np.arange(len(self.paths)) if rows is None else rows
+        if view != SMALL_VIEW:
+            return decode([self.paths[i] for i in wanted], view)
+        missing = wanted[~self._decoded[wanted]]
+        self._pixels[missing] = decode([self.paths[i] for i in missing], view)
+        self._decoded[missing] = True
+        return self._pixels if rows is None else self._pixels[rows]
+
+
+@dataclass
+class Task:
+    """`train` is what probes are fitted on, all of it or a part; `val` is what they are measured on, always whole."""
+
+    name: str
+    classes: list[str]
+    train: Split
+    val: Split
+    sha256: str  # of the files' names and classes, to notice results about different images under one name
+    selection: str = "class-balanced"  # how a limit takes training images; or "uniform", or "given list"
+    complete: bool = True  # whether all images of the task are there, by its record
+
+    def order(self, seed: int) -> np.ndarray:
+        """An order of the training images whose first N are what `--train-limit N` takes: int64 [N train]."""
+        if self.selection == "class-balanced":
+            return balanced_order(self.train.labels, seed)
+        return permutation(stable_key("train limit", seed), 0, len(self.train.labels))
+
+
+def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Images of each class are shuffled and dealt out round by round, classes in a random order within a round.
+
+    So the first N hold every class equally often (as far as the class has images), and a smaller N is part of a larger.
+    labels: int64 [N]; returns int64 [N].
+    """
+    order = permutation(stable_key("train limit", seed), 0, len(labels))
+    round_of = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        round_of[members] = np.arange(len(members))
+    return order[np.argsort(round_of[order], kind="stable")]
+
+
+def _listed(root: Path, name: str, split: str, classes: int) -> Split:
+    """The images of a VTAB-1k list. Raises UserError naming the line that is wrong."""
+    paths, labels = [], []
+    for number, line in enumerate((root / name).read_text().splitlines(), 1):
+        path, _, label = line.strip().rpartition(" ")
+        if not label.isdecimal() or int(label) >= classes or Path(path).is_absolute() or ".." in Path(path).parts:
+            raise UserError(f"{root / name}, line {number}: {line!r} is not a path inside the folder and a label below "
+                            f"{classes}; fetch the list again")
+        if not (root / path).is_file():
+            raise UserError(f"{root / path} ({name}, line {number}) is not there; unpack the archive again")
+        paths.append(root / path)
+        labels.append(int(label))
+    if not paths:
+        raise UserError(f"{root / name} lists no images for {split}; fetch the list again")
+    return Split(paths, np.array(labels, np.int64))
+
+
+def _vtab_1k(root: Path) -> tuple[str, list[str], Split, Split]:
+    task = next((task for task in TASKS.values() if root.resolve().name in (task.name, task.vtab_1k)), None)
+    if task is None:
+        raise UserError(f"{root} has VTAB-1k's lists but no task's name; the names are "
+                        f"{', '.join(task.vtab_1k for task in TASKS.values())}")
+    train, val = (_listed(root, name, split, task.classes) for name, split in zip(VTAB_1K, ("train", "val"),
+                                                                                  strict=True))
+    return f"vtab-{task.name}", [f"{label:04d}" for label in range(task.classes)], train, val
+
+
+def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
+    train_paths, train_labels, classes = labelled_images(root, "train")
+    val_paths, val_labels, val_classes = labelled_images(root, "val")
+    if classes != val_classes:
+        only = [f"{c!r} only in {split}" for split, have, lack in (("train", classes, val_classes),
+                                                                   ("val", val_classes, classes))
+                for c in have if c not in lack]
+        raise UserError(f"{root}/train and {root}/val have different classes ({', '.join(only[:5])}"
+                        f"{', ...' if len(only) > 5 else ''})")
+    record = _record(root)
+    for split, paths, count in (("train", train_paths, record.get("count")), ("val", val_paths, record.get("val"))):
+        if count is not None and count != len(paths):
+            raise UserError(f"{root}/{split} holds {len(paths)} of the {count} images its {RECORD} names; run the "
+                            "command that prepares it again")
+    name = record.get("name") or root.resolve().name
+    return str(name), classes, Split(train_paths, train_labels), Split(val_paths, val_labels)
+
+
+def _record(root: Path) -> dict[str, Any]:
+    record = read_json(root / RECORD) if (root / RECORD).is_file() else {}
+    return record if isinstance(record, dict) else {}
+
+
+def is_ready(root: Path) -> bool:
+    """Whether `root` holds a VTAB-1k task, or one that was prepared to the end."""
+    return all((root / name).is_file() for name in VTAB_1K) or (root / RECORD).is_file()
+
+
+def load_task(root: Path | str, name: str | None = None) -> Task:
+    """The task in the folder `root`. Its name defaults to that in its record, or to the folder's.
+
+    VTAB's tasks are limited uniformly, as the authors did; others class by class. Raises UserError if a split is
+    missing, empty or not what the record says, if the two have different classes, or if there is one class only.
+    """
+    root = Path(root)
+    listed = all((root / file).is_file() for file in VTAB_1K)
+    found, classes, train, val = _vtab_1k(root) if listed else _folders(root)
+    if len(classes) < 2:
+        raise UserError(f"{root} has one class, {classes[0]!r}; a probe needs at least two")
+    names = [path.relative_to(root).as_posix() for path in train.paths + val.paths]
+    if listed:  # elsewhere the folder says the class
+        names += [str(label) for label in np.concatenate([train.labels, val.labels])]
+    sha256 = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    selection = "given list" if listed else "uniform" if found.startswith("vtab-") else "class-balanced"
+    complete = listed or _record(root).get("complete", True)
+    return Task(name or found, classes, train, val, sha256, selection, complete)

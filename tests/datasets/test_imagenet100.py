@@ -1,0 +1,525 @@
+"""ImageNet-100 from small copies of ImageNet in the published layouts: 100 classes and three that are not wanted."""
+
+import functools
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from torchvision.datasets import ImageFolder
+
+from datasets import imagenet100
+from datasets.folder import labelled_images, list_images
+from datasets.imagenet100 import COUNTS, read_classes, write_imagenet100
+from utils.cli import UserError
+
+WANTED = list(read_classes())
+OTHERS = ["n01440764", "n02111889", "n15075141"]  # tench, Samoyed, toilet tissue: classes of ImageNet-1k only
+TRAIN, VAL = 3, 2  # images of a class
+DEVKIT = "ILSVRC2012_devkit_t12/data"
+
+
+def jpeg(path: Path, number: int) -> None:
+    """A grey 8×8 JPEG, of which no two have the same size and bytes within a class."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (8, 8), number * 37 % 256).save(path, "JPEG", comment=b"x" * number)
+
+
+def make_train(root: Path) -> None:
+    for synset in WANTED + OTHERS:
+        for i in range(TRAIN):
+            jpeg(root / f"train/{synset}/{synset}_{i}.JPEG", i)
+
+
+def val_classes() -> list[str]:
+    """The class of each val image, in the order of the images: mixed, as published."""
+    classes = [synset for synset in WANTED + OTHERS for _ in range(VAL)]
+    return [classes[i] for i in np.random.default_rng(0).permutation(len(classes))]
+
+
+def val_name(i: int) -> str:
+    return f"ILSVRC2012_val_{i:08d}.JPEG"
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ImageNet with val in class folders, to be read only."""
+    root = tmp_path_factory.mktemp("pristine") / "imagenet"
+    make_train(root)
+    for i, synset in enumerate(val_classes(), start=1):
+        jpeg(root / "val" / synset / val_name(i), i)
+    return root
+
+
+@pytest.fixture
+def imagenet(pristine: Path, tmp_path: Path) -> Path:
+    """One that a test may move, remove and add files in, but not write into: its files are those of `pristine`."""
+    return shutil.copytree(pristine, tmp_path / "imagenet", copy_function=os.link)
+
+
+def flatten(root: Path) -> Path:
+    """Moves the val images out of their class folders."""
+    for path in list((root / "val").glob("*/*")):
+        path.rename(root / "val" / path.name)
+    for folder in list((root / "val").iterdir()):
+        if folder.is_dir():
+            folder.rmdir()
+    return root
+
+
+@functools.cache
+def devkit() -> dict[str, bytes]:
+    """meta.mat as published: 1,000 leaves, whose ids are in no order of the synsets, and 860 inner nodes after them."""
+    rng = np.random.default_rng(1)
+    rest = [f"n{number:08d}" for number in range(20_000_000, 20_000_000 + 1000 - len(WANTED + OTHERS))]
+    leaves = [(WANTED + OTHERS + rest)[i] for i in rng.permutation(1000)]
+    nodes = leaves + [f"n{number:08d}" for number in range(860)]
+    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children", "wordnet_height",
+              "num_train_images"]
+    synsets = np.empty((len(nodes), 1), dtype=[(field, object) for field in fields])
+    for i, synset in enumerate(nodes):
+        inner = i >= 1000
+        synsets[i, 0] = (np.uint16(i + 1), synset, "name, other name", "a gloss", np.uint8(2 * inner),
+                         np.array([1, 2], np.uint16)[:2 * inner], np.uint8(inner), np.uint16(0 if inner else 1300))
+    meta = io.BytesIO()
+    savemat(meta, {"synsets": synsets})
+    numbers = "".join(f"{leaves.index(synset) + 1}\n" for synset in val_classes())
+    return {"meta.mat": meta.getvalue(), "ILSVRC2012_validation_ground_truth.txt": numbers.encode()}
+
+
+def write_devkit(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in devkit().items():
+        (folder / name).write_bytes(data)
+
+
+def write_kaggle(folder: Path) -> None:
+    """LOC_val_solution.csv: in no order, one box of five words for each object of the class."""
+    lines = [f"{val_name(i)[:-5]},{f'{synset} 85 1 499 272 ' * (1 + i % 3)}"
+             for i, synset in enumerate(val_classes(), start=1)]
+    np.random.default_rng(2).shuffle(lines)
+    (folder / "LOC_val_solution.csv").write_text("ImageId,PredictionString\n" + "\n".join(lines) + "\n")
+
+
+def state(folder: Path) -> dict[str, tuple]:
+    """Every path below, the folder itself included, with what a change would change."""
+    return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.lstat().st_ino,
+                        path.read_bytes() if path.is_file() else b"")
+            for path in [folder, *folder.rglob("*")]}
+
+
+def pictures(root: Path) -> dict[str, bytes]:
+    """'split/synset/name' -> bytes, as a reader finds them."""
+    return {"/".join(path.parts[-3:]): path.read_bytes()
+            for split in COUNTS for path in labelled_images(root, split)[0]}
+
+
+def expected(pristine: Path) -> dict[str, bytes]:
+    return {name: data for name, data in pictures(pristine).items() if name.split("/")[1] in WANTED}
+
+
+def set_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the fixture be the whole of ImageNet."""
+    monkeypatch.setattr(imagenet100, "COUNTS", {"train": 100 * TRAIN, "val": 100 * VAL})
+    monkeypatch.setattr(imagenet100, "PER_CLASS", {"train": range(TRAIN, TRAIN + 1), "val": range(VAL, VAL + 1)})
+
+
+def test_the_list_is_the_published_one(tmp_path, monkeypatch):
+    names = read_classes()
+    assert len(names) == 100 and list(names) == sorted(names)
+    assert all(re.fullmatch(r"n\d{8}", synset) and name.strip() == name != "" for synset, name in names.items())
+    assert names["n02869837"] == "bonnet" and names["n13040303"] == "stinkhorn"
+    assert hashlib.sha256(("\n".join(names) + "\n").encode()).hexdigest() == (
+        "5ee5db69d488bb799a286d8e181801c3d02798776c1ce9203e5450f64e086e07")
+    monkeypatch.setattr(imagenet100, "CLASSES", tmp_path / "imagenet100.txt")
+    for changed in ({**names, "n01440764": "tench"}, dict(list(names.items())[1:]), {"": ""}):
+        imagenet100.CLASSES.write_text("".join(f"{synset} {name}\n" for synset, name in changed.items()))
+        with pytest.raises(UserError, match="is not the published list"):
+            read_classes()
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_the_100_classes_are_linked_or_copied_and_the_source_is_untouched(pristine, tmp_path, monkeypatch, copy):
+    set_full(monkeypatch)
+    before, output = state(pristine), tmp_path / "deep" / "imagenet100"
+    record, worked = write_imagenet100(pristine, output, copy)
+    assert worked and len(list(output.glob("*/*/*" if copy else "*/*"))) == (100 * (TRAIN + VAL) if copy else 200)
+    assert pictures(output) == expected(pristine)
+    assert labelled_images(output, "train")[2] == WANTED == ImageFolder(str(output / "val")).classes
+    assert any(path.is_symlink() for path in output.rglob("*")) is not copy
+    assert record == json.loads((output / "dataset.json").read_text()) == {
+        "name": "imagenet100", "count": 100 * TRAIN, "val": 100 * VAL, "complete": True,
+        "classes_sha256": imagenet100.CLASSES_SHA256, "files": "copies" if copy else "links"}
+    assert len(list_images(output)) == record["count"]
+
+    there = state(output)
+    assert write_imagenet100(pristine, output, copy) == (record, False)
+    assert state(output) == there and state(pristine) == before
+    moved = output.rename(tmp_path / "moved")
+    assert pictures(moved) == expected(pristine)
+
+
+def test_links_work_from_any_folder_whatever_the_source_was_called(pristine, tmp_path, monkeypatch):
+    (tmp_path / "name").symlink_to(pristine)
+    monkeypatch.chdir(tmp_path)
+    write_imagenet100("name/../imagenet", "imagenet100")
+    (tmp_path / "name").unlink()
+    monkeypatch.chdir("/")
+    assert pictures(tmp_path / "imagenet100") == expected(pristine)
+
+
+@pytest.mark.parametrize(("labels", "place", "copy"), [
+    (write_devkit, "", False), (write_devkit, DEVKIT, True), (write_kaggle, "", False)])
+def test_a_flat_val_is_sorted_by_its_labels(imagenet, pristine, tmp_path, labels, place, copy):
+    flatten(imagenet)
+    labels(imagenet / place)
+    before = state(imagenet)
+    write_imagenet100(imagenet, tmp_path / "out", copy)
+    assert pictures(tmp_path / "out") == expected(pristine)
+    assert state(imagenet) == before
+
+
+def test_images_missing_from_a_flat_val_do_not_shift_the_labels(imagenet, pristine, tmp_path):
+    write_devkit(flatten(imagenet))
+    (imagenet / "val" / val_name(1)).unlink()
+    write_imagenet100(imagenet, tmp_path / "out")
+    assert pictures(tmp_path / "out").items() <= expected(pristine).items()
+
+
+@pytest.mark.parametrize("below", ["Data/CLS-LOC", "ILSVRC/Data/CLS-LOC"])
+def test_the_folders_of_kaggle(imagenet, pristine, tmp_path, below):
+    kaggle = tmp_path / "kaggle"
+    (kaggle / below).parent.mkdir(parents=True)
+    flatten(imagenet).rename(kaggle / below)
+    write_kaggle(kaggle)
+    write_imagenet100(kaggle, tmp_path / "out")
+    assert pictures(tmp_path / "out") == expected(pristine)
+
+
+def test_a_part_of_imagenet_does_not_pass_for_all_of_it(imagenet, tmp_path, monkeypatch, capsys):
+    assert write_imagenet100(imagenet, tmp_path / "small")[0]["complete"] is False  # beside the real counts
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("warning: ")
+    assert "300 of 126,689 train images and 200 of 5,000 val images" in said
+    assert "3 train of n01558993 (robin)" in said and said.endswith(" and 197 more\n")
+
+    set_full(monkeypatch)
+    assert write_imagenet100(imagenet, tmp_path / "whole")[0]["complete"] is True
+    assert not capsys.readouterr().err
+    (imagenet / "val/n02869837" / os.listdir(imagenet / "val/n02869837")[0]).unlink()
+    jpeg(imagenet / "val/n13040303/extra.JPEG", 1)  # as many as before, but not the right ones
+    assert write_imagenet100(imagenet, tmp_path / "whole")[0]["complete"] is False
+    said = capsys.readouterr().err
+    assert "200 of 200 val images" in said and "1 val of n02869837 (bonnet), 3 val of n13040303 (stinkhorn)\n" in said
+
+
+def test_a_shortage_that_no_class_shows_is_said_too(imagenet, tmp_path, monkeypatch, capsys):
+    set_full(monkeypatch)
+    monkeypatch.setitem(imagenet100.PER_CLASS, "train", range(2, 4))
+    (imagenet / "train/n02869837/n02869837_0.JPEG").unlink()
+    assert write_imagenet100(imagenet, tmp_path / "out")[0]["complete"] is False
+    assert "299 of 300 train images" in (said := capsys.readouterr().err)
+    assert said.endswith("unusual: no class by itself\n")
+
+
+def test_classes_without_images_are_listed_by_id_and_name(imagenet, tmp_path):
+    shutil.rmtree(imagenet / "train/n01692333")
+    for path in (imagenet / "val/n02869837").iterdir():
+        path.unlink()
+    for path in (imagenet / "val/n13040303").iterdir():
+        path.rename(path.with_name(f".{path.name}"))
+    with pytest.raises(UserError) as info:
+        write_imagenet100(imagenet, tmp_path / "out")
+    assert str(info.value).endswith("or their images: train/ lacks n01692333 (Gila monster); "
+                                    "val/ lacks n02869837 (bonnet), n13040303 (stinkhorn); add them")
+    shutil.rmtree(imagenet / "val")
+    (imagenet / "val").mkdir()
+    with pytest.raises(UserError, match=r"val/ lacks all 100; add them$"):
+        write_imagenet100(imagenet, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_train_and_val_swapped(imagenet, tmp_path, flat):
+    if flat:
+        write_devkit(flatten(imagenet))
+    (imagenet / "train").rename(imagenet / "other")
+    (imagenet / "val").rename(imagenet / "train")
+    (imagenet / "other").rename(imagenet / "val")
+    with pytest.raises(UserError, match=r"the two are swapped; rename them$"):
+        write_imagenet100(imagenet, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def remove_labels(root):
+    shutil.rmtree(root / DEVKIT)
+
+
+def only_half_of_the_devkit(root):
+    (root / DEVKIT / "meta.mat").unlink()
+
+
+def cut_truth(root):
+    path = root / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
+    path.write_text(path.read_text()[:300])
+
+
+def unknown_number(root):
+    path = root / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
+    path.write_text("1861\n" + path.read_text().partition("\n")[2])
+
+
+def cut_meta(root):
+    path = root / DEVKIT / "meta.mat"
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def other_meta(root):
+    savemat(root / DEVKIT / "meta.mat", {"images": np.arange(3)})
+
+
+def cut_solution(root):
+    write_kaggle(root)
+    path = root / "LOC_val_solution.csv"
+    path.write_text(path.read_text()[:-100])
+
+
+def binary_solution(root):
+    (root / "LOC_val_solution.csv").write_bytes(bytes(range(256)) * 9)
+
+
+@pytest.mark.parametrize(("damage", "said"), [
+    (remove_labels, r"val has no class folders, so its labels are needed: put ILSVRC2012_.*, or Kaggle's LOC_.*, into"),
+    (only_half_of_the_devkit, "its labels are needed"),
+    (cut_truth, r"ground_truth\.txt does not say of which class ILSVRC2012_val_\d{8}\.JPEG is"),
+    (unknown_number, r"does not say of which class ILSVRC2012_val_00000001\.JPEG is"),
+    (cut_meta, r"meta\.mat cannot be read"),
+    (other_meta, r"meta\.mat cannot be read"),
+    (cut_solution, r"LOC_val_solution\.csv does not say of which class"),
+    (binary_solution, r"LOC_val_solution\.csv does not say of which class"),
+])
+def test_labels_that_are_missing_or_damaged(imagenet, tmp_path, damage, said):
+    write_devkit(flatten(imagenet) / DEVKIT)
+    damage(imagenet)
+    with pytest.raises(UserError, match=said) as info:
+        write_imagenet100(imagenet, tmp_path / "out")
+    assert "\n" not in str(info.value) and not (tmp_path / "out").exists()
+
+
+def test_what_is_no_imagenet_is_refused(tmp_path, pristine):
+    (tmp_path / "loop").symlink_to("loop")
+    for source in (tmp_path / "none", tmp_path / "loop"):
+        with pytest.raises(UserError, match="is not a folder; pass the folder of ImageNet-1k"):
+            write_imagenet100(source, tmp_path / "out")
+    with pytest.raises(UserError, match=r"does not hold train/ and val/ .* pass the folder of ImageNet-1k"):
+        write_imagenet100(pristine / "train", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_to_nowhere_in_imagenet_is_not_an_image(imagenet, tmp_path):
+    path = imagenet / "train/n02869837/n02869837_0.JPEG"
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=re.escape(f"{path} is no file, or a link to nowhere")):
+        write_imagenet100(imagenet, tmp_path / "out")
+
+
+@pytest.mark.parametrize("output", ["imagenet", "imagenet/sub/out", "imagenet/train", ".", "same", "same/val/out",
+                                    "elsewhere/out"])
+def test_neither_folder_may_lie_in_the_other(imagenet, tmp_path, output):
+    (tmp_path / "same").symlink_to(imagenet)
+    (imagenet / "val").rename(tmp_path / "elsewhere")
+    (imagenet / "val").symlink_to(tmp_path / "elsewhere")
+    before = state(tmp_path)
+    with pytest.raises(UserError, match="are one folder, or one lies in the other; choose a folder apart from"):
+        write_imagenet100(imagenet, tmp_path / output)
+    assert state(tmp_path) == before
+
+
+def other_file(out, imagenet):
+    shutil.rmtree(out)
+    (out / "thesis").mkdir(parents=True)
+
+
+def no_folder(out, imagenet):
+    shutil.rmtree(out)
+    out.write_text("a file")
+
+
+def other_record(out, imagenet):
+    (out / "dataset.json").write_text('{"name": "dead_leaves-mixed", "count": 300}')
+
+
+def no_record(out, imagenet):
+    (out / "dataset.json").write_text("[]")
+
+
+def train_is_a_link(out, imagenet):
+    shutil.rmtree(out / "train")
+    (out / "train").symlink_to(imagenet / "train")
+
+
+def another_class(out, imagenet):
+    (out / "train" / OTHERS[0]).symlink_to(imagenet / "train" / OTHERS[0])
+
+
+def another_source(out, imagenet):
+    shutil.copytree(imagenet / "train/n02869837", out.parent / "photos")
+    (out / "train/n02869837").unlink()
+    (out / "train/n02869837").symlink_to(out.parent / "photos")
+
+
+def a_file_among_links(out, imagenet):
+    (out / "val/notes.txt").write_text("mine")
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (other_file, "holds other files; choose another folder"),
+    (no_folder, "is a file; choose another folder"),
+    (other_record, "holds another dataset; choose another folder"),
+    (no_record, "holds another dataset; choose another folder"),
+    (train_is_a_link, "out/train leads to .*imagenet/train, not into this ImageNet; choose another folder"),
+    (another_class, f"out/train/{OTHERS[0]} leads to .*, not into this ImageNet; choose another folder"),
+    (another_source, "out/train/n02869837 leads to .*/photos, not into this ImageNet; choose another folder"),
+    (a_file_among_links, "notes.txt is no link: this was made with --copy, or not by this command; choose another"),
+])
+def test_a_folder_with_anything_else_is_left_alone(imagenet, tmp_path, change, said):
+    write_imagenet100(imagenet, tmp_path / "out")
+    change(tmp_path / "out", imagenet)
+    before = state(tmp_path)
+    with pytest.raises(UserError, match=said) as info:
+        write_imagenet100(imagenet, tmp_path / "out")
+    assert "\n" not in str(info.value) and state(tmp_path) == before
+
+
+def test_links_and_copies_do_not_mix(imagenet, tmp_path):
+    for name, copy in (("links", False), ("copies", True)):
+        write_imagenet100(imagenet, tmp_path / name, copy)
+        before = state(tmp_path)
+        with pytest.raises(UserError, match=f"made {'with' if copy else 'without'} --copy, or not by this command"):
+            write_imagenet100(imagenet, tmp_path / name, not copy)
+        assert state(tmp_path) == before
+
+
+def test_a_copy_of_another_size_or_name_is_refused(imagenet, tmp_path):
+    write_imagenet100(imagenet, tmp_path / "out", copy=True)
+    path = tmp_path / "out/train/n02869837/n02869837_1.JPEG"
+    for change in (lambda: path.write_bytes(path.read_bytes()[:-1]), lambda: path.rename(path.with_name("mine.jpg"))):
+        change()
+        with pytest.raises(UserError, match=r"(n02869837_1.JPEG|mine.jpg) is not an image of this ImageNet; choose"):
+            write_imagenet100(imagenet, tmp_path / "out", copy=True)
+
+
+def test_links_that_lead_nowhere_since_imagenet_moved_are_named(imagenet, tmp_path):
+    write_imagenet100(imagenet, tmp_path / "out")
+    imagenet.rename(tmp_path / "new")
+    for source in (imagenet, tmp_path / "new"):
+        with pytest.raises(UserError) as info:
+            write_imagenet100(source, tmp_path / "out")
+        said = str(info.value)
+        assert re.search(rf"out/train/(n\d{{8}}) leads to {imagenet}/train/\1, which is not there \(one of 200", said)
+        assert "move it back, or remove" in said
+    (tmp_path / "new").rename(imagenet)
+    assert write_imagenet100(imagenet, tmp_path / "out")[1] is False
+
+
+def test_what_was_removed_is_made_again_and_what_imagenet_gained_is_added(imagenet, tmp_path):
+    links, copies = tmp_path / "links", tmp_path / "copies"
+    write_imagenet100(imagenet, links)
+    write_imagenet100(imagenet, copies, copy=True)
+    (links / "val/n02869837").unlink()
+    jpeg(imagenet / "train/n02869837/n02869837_9.JPEG", 9)
+    assert write_imagenet100(imagenet, links)[1] and write_imagenet100(imagenet, copies, copy=True)[1]
+    for root in (links, copies):
+        assert pictures(root) == expected(imagenet)
+        assert len(list_images(root)) == 301  # as the record says
+
+
+def test_copies_that_do_not_fit_are_refused_before_the_first(imagenet, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagenet100.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 5, 4))
+    with pytest.raises(UserError, match=r"out needs [\d.]+ KB for 500 copies, but 4 bytes are free; make room"):
+        write_imagenet100(imagenet, tmp_path / "out", copy=True)
+    assert not (tmp_path / "out").exists()
+    write_imagenet100(imagenet, tmp_path / "out")
+
+
+def test_a_disk_without_links_is_explained(imagenet, tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise PermissionError(1, "Operation not permitted", target)
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with pytest.raises(UserError, match=r"cannot be made a link \(Operation not permitted\); pass --copy"):
+        write_imagenet100(imagenet, tmp_path / "out")
+
+
+def test_two_at_once_do_not_write_one_folder(imagenet, tmp_path):
+    (tmp_path / "out").mkdir()
+    with imagenet100.locked(tmp_path / "out/.lock"):
+        with pytest.raises(UserError, match="is being written by another process; wait for it"):
+            write_imagenet100(imagenet, tmp_path / "out")
+    write_imagenet100(imagenet, tmp_path / "out")
+
+
+HANG = f"""
+import shutil, time
+from datasets import imagenet100
+
+def hang():
+    print("here", flush=True)
+    time.sleep(600)
+
+def make(path, source, copy, make=imagenet100.make):
+    if str(path).endswith(".val/{WANTED[20]}"):  # a link
+        hang()
+    make(path, source, copy)
+
+def copy(original, file, copy=shutil.copyfileobj):
+    if original.name.endswith("{WANTED[20]}_1.JPEG"):
+        file.write(original.read(100))
+        file.flush()
+        hang()
+    copy(original, file)
+
+imagenet100.make, shutil.copyfileobj = make, copy
+imagenet100.main()
+"""
+
+
+@pytest.mark.parametrize(("options", "split"), [([], "val"), (["--copy"], "train")])
+def test_a_killed_run_leaves_no_part_of_a_split_and_goes_on(start, pristine, tmp_path, options, split):
+    before, output = state(pristine), tmp_path / "out"
+    process = start(["-c", HANG, pristine, output, *options])
+    assert any(line == "here\n" for line in process.stdout)  # in the middle of `split`
+    process.kill()
+    process.wait()
+    assert not (output / split).exists() and not (output / "dataset.json").exists()
+    with pytest.raises(UserError, match=f"{split} is not there"):
+        labelled_images(output, split)
+    assert len(list(output.glob(".train/*/.*.tmp"))) == len(options)
+    first = output / f".{split}" / WANTED[0]
+    inode = first.lstat().st_ino
+    again = start(["-m", "datasets.imagenet100", pristine, output, *options])
+    said, errors = again.communicate(timeout=60)
+    assert again.returncode == 0, errors
+    assert said.splitlines()[-1].startswith(f"{output}: ImageNet-100, 300 train and 200 val images (a part of the set)")
+    assert pictures(output) == expected(pristine) and state(pristine) == before
+    assert (output / split / WANTED[0]).lstat().st_ino == inode  # what was there has stayed
+    assert {path.name for path in output.iterdir()} == {".lock", "dataset.json", "train", "val"}
+    assert not list(output.rglob("*.tmp"))
+
+
+def test_the_command_says_what_it_did_in_one_line(pristine, tmp_path, monkeypatch, capsys):
+    set_full(monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["imagenet100", str(pristine), str(tmp_path / "out")])
+    for end in ("as links", "as links: nothing to do"):
+        imagenet100.main()
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said == f"{tmp_path}/out: ImageNet-100, 300 train and 200 val images (the full set), {end}"

@@ -1,0 +1,140 @@
+"""Result files: what counts once, what contradicts, and which results share a table."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from linear_eval.results import Condition, RowKey, Setting, collect, distinct, read_results, settings
+from utils.cli import UserError
+
+
+def result(name: str = "stat-wmm", accuracy: float = 40.0, *, task: str = "vtab-dtd", train: int = 1880,
+           available: int = 1880, **facts: object) -> dict:
+    return {"encoder": name, "layer": "fc6", "width": 1.0, "kind": "encoder", "encoder_sha256": name, "task": task,
+            "task_sha256": task, "protocol": "paper", "seed": 0, "accuracy": accuracy, "standard_error": 0.5,
+            "counts": {"train": train, "train_available": available, "val": 1880, "classes": 47}, **facts}
+
+
+def baseline(accuracy: float, **facts: object) -> dict:
+    row = result("raw pixels", accuracy, kind="baseline", **facts)
+    return {key: value for key, value in row.items() if key not in ("layer", "width", "encoder_sha256")}
+
+
+def write(folder: Path, **files: dict) -> list[Path]:
+    for name, value in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    return [folder]
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"encoder_sha256": "trained anew", "accuracy": 41.0}, "differ in encoder_sha256 and accuracy"),
+    ({"encoder_sha256": "trained anew"}, "differ in encoder_sha256"),
+    ({"accuracy": 40.1}, "differ in accuracy"),
+    ({"counts": {"train": 1880, "train_available": 1880, "val": 100, "classes": 47}}, "differ in counts"),
+])
+def test_two_runs_of_one_cell(tmp_path, change, said):
+    sources = write(tmp_path, one=result(), other=result() | change)
+    with pytest.raises(UserError) as error:
+        collect(read_results(sources))
+    message = str(error.value)
+    assert f"{tmp_path}/one.json and {tmp_path}/other.json hold two runs of one cell" in message
+    assert "stat-wmm, vtab-dtd, paper, 1,880 images, seed 0" in message and said in message and "delete one" in message
+    assert "\n" not in message
+
+
+def test_two_random_initialisations_under_one_seed(tmp_path):
+    row = {"kind": "random_init", "encoder_sha256": None}
+    sources = write(tmp_path, one=result(**row, init_seed=0), other=result(**row, init_seed=1))
+    with pytest.raises(UserError, match="differ in init_seed"):
+        collect(read_results(sources))
+
+
+def test_two_image_sets_under_one_name(tmp_path):
+    sources = write(tmp_path, one=result(), other=result("stat-spectrum", task_sha256="others"))
+    with pytest.raises(UserError, match=r"one.json and .*other.json measure on different images .*--task"):
+        collect(read_results(sources))
+
+
+def test_what_differs_in_a_cells_name_is_no_contradiction():
+    others = [{"seed": 1}, {"layer": "conv5"}, {"width": 0.25}, {"architecture": "ResNet50"}, {"protocol": "knn"},
+              {"encoder": "stat-spectrum"}, {"task": "vtab-pets", "task_sha256": "pets"}]
+    rows = [result() | change | {"encoder_sha256": str(change)} for change in [{}, *others]]
+    rows += [result(train=1000, available=1880, selection=how) for how in ("uniform", "class-balanced")]
+    rows += [result(train=1000, available=1000, selection="given list", task_sha256="VTAB-1k's own images")]
+    rows += [result(task_sha256="a part of them", task_complete=False)]
+    cells = collect(rows)
+    assert sum(map(len, cells.values())) == len(rows)
+    assert len(cells[RowKey("stat-wmm", "fc6", 1.0), Condition("vtab-dtd", "paper", 1880)]) == 2  # two seeds
+    assert (RowKey("stat-wmm", "ResNet50.fc6", 1.0), Condition("vtab-dtd", "paper", 1880)) in cells
+    assert (RowKey("stat-wmm", "fc6", 1.0), Condition("vtab-dtd", "paper (given list)", 1000)) in cells
+    assert (RowKey("stat-wmm", "fc6", 1.0), Condition("vtab-dtd (partial)", "paper", 1880)) in cells
+
+
+def test_a_baseline_beside_several_encoders_counts_once(tmp_path):
+    sources = write(tmp_path, a=result("a", baselines=[baseline(20.0)]), b=result("b", baselines=[baseline(20.0)]))
+    found = [row for row in distinct(read_results([*sources, tmp_path / "a.json"])) if row["encoder"] == "raw pixels"]
+    assert [row["accuracy"] for row in found] == [20.0]
+
+
+def test_a_baseline_of_two_machines_is_their_mean_unless_they_are_far_apart(tmp_path):
+    rows = [result("a", baselines=[baseline(20.0, precision="float32")]),
+            result("b", baselines=[baseline(20.6, precision="bfloat16")])]
+    sources = write(tmp_path, a=rows[0], b=rows[1])
+    [cell] = [values for (row, _), values in collect(read_results(sources)).items() if row.name == "raw pixels"]
+    assert cell == [pytest.approx(20.3)]
+    write(tmp_path, c=result("c", baselines=[baseline(21.5)]))  # three standard errors from the first
+    with pytest.raises(UserError, match=r"a.json and .*c.json hold two runs"):
+        collect(read_results(sources))
+
+
+def test_bad_sources(tmp_path):
+    with pytest.raises(UserError, match="is not there"):
+        read_results([tmp_path / "none"])
+    with pytest.raises(UserError, match="no results"):
+        read_results([tmp_path])
+    write(tmp_path, a={})
+    with pytest.raises(UserError, match="not a result"):
+        read_results([tmp_path / "a.json"])
+    write(tmp_path, a=result(accuracy=None))
+    with pytest.raises(UserError, match=r"a.json is no number but None"):
+        read_results([tmp_path])
+    write(tmp_path, a=result(baselines=[{"accuracy": 3.0}]))
+    with pytest.raises(UserError, match=r"a baseline in .*a.json is not a result"):
+        read_results([tmp_path])
+
+
+def test_a_small_tasks_images_are_also_at_most_a_large_number():
+    rows = [result(), result(task="vtab-svhn", train=20_000, available=73_257, selection="uniform")]
+    assert settings(rows) == [Setting("SmallAlexNet", "fc6", 1.0, "paper", 20_000, "uniform")]
+    assert str(settings(rows)[0]) == "protocol paper, up to 20,000 training images (uniform), fc6 of SmallAlexNet"
+    rows.append(result(task="vtab-svhn", train=73_257, available=73_257))
+    assert [setting.selection for setting in settings(rows)] == ["uniform", "all"]
+
+
+def test_given_lists_are_not_drawn():
+    rows = [result(train=1000, available=1000, selection="given list"),
+            result(task="vtab-svhn", train=1000, available=73_257, selection="uniform")]
+    assert [setting.selection for setting in settings(rows)] == ["given list", "uniform"]
+
+
+def test_every_result_has_a_setting_and_no_network_is_mixed_with_another():
+    rng = random.Random(0)
+    for _ in range(200):
+        rows = []
+        for i in range(rng.randint(1, 12)):
+            available = rng.choice([1000, 1880, 30_000])
+            train = min(available, rng.choice([1000, 20_000, 30_000]))
+            how = rng.choice(["uniform", "class-balanced"]) if train < available else "all"
+            row = result(str(i), train=train, available=available, selection=how, protocol=rng.choice(["paper", "knn"]),
+                         width=rng.choice([1.0, 0.25]), architecture=rng.choice(["SmallAlexNet", "ResNet50"]))
+            rows.append(row if rng.random() < 0.7 else baseline(1.0, train=train, available=available, selection=how))
+        found = settings(rows)
+        assert len(set(found)) == len(found)
+        for row in [row for row in rows if row["kind"] == "encoder"]:
+            taken_by = [setting for setting in found if setting.takes(row)]
+            assert taken_by and {setting[:4] for setting in taken_by} == {
+                (row["architecture"], row["layer"], row["width"], row["protocol"])}
+        for setting in found:
+            assert any(setting.takes(row) for row in rows)

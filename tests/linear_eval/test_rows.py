@@ -1,0 +1,89 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from linear_eval.rows import encoder_row, random_row
+from models import ResNet50, random_encoder, save_encoder
+from utils.cli import UserError
+
+CPU = torch.device("cpu")
+
+
+def test_encoder_row_says_which_encoder(tmp_path):
+    path = tmp_path / "stat-spectrum" / "encoder.pth"
+    path.parent.mkdir()
+    save_encoder(random_encoder(0, width=0.05), path)
+    row = encoder_row(path, CPU)
+    assert row.name == "stat-spectrum" and row.facts["layer"] == "fc6" and len(row.facts["encoder_sha256"]) == 64
+    assert encoder_row(path, CPU, name="mine").name == "mine"
+    images = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
+    torch.testing.assert_close(row.features(images), random_row(0, CPU, width=0.05).features(images))
+
+
+def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
+    """The large-scale encoder: query weights inside a training checkpoint, called by its folder."""
+    weights = {f"module.encoder_q.{name}": tensor for name, tensor in ResNet50().initialize(3).state_dict().items()}
+    path = tmp_path / "stylegan-oriented" / "checkpoint_0199.pth.tar"
+    path.parent.mkdir()
+    torch.save({"epoch": 200, "arch": "resnet50", "state_dict": weights}, path)
+    row = encoder_row(path, CPU)
+    assert row.name == "stylegan-oriented" and (row.view.resize, row.view.size) == (256, 224)
+    assert row.facts["architecture"] == "ResNet50" and row.facts["layer"] == "avgpool" and "width" not in row.facts
+    images = torch.randint(0, 256, (1, 224, 224, 3), dtype=torch.uint8)
+    features = row.features(images)
+    assert features.shape == (1, 2048)
+    torch.testing.assert_close(features, random_row(3, CPU, architecture="ResNet50").features(images))
+
+
+def test_torchvisions_weights(tmp_path, monkeypatch):
+    """A file where torchvision keeps what it has downloaded, so that nothing is fetched."""
+    weights = torchvision.models.ResNet18_Weights.DEFAULT
+    model = torchvision.models.resnet18(weights=None).eval()
+    cache = tmp_path / "hub" / "checkpoints" / Path(weights.url).name
+    cache.parent.mkdir(parents=True)
+    torch.save(model.state_dict(), cache)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    row = encoder_row("torchvision:resnet18", CPU)
+    assert row.name == "torchvision:resnet18" and row.facts["architecture"] == "resnet18"
+    assert row.facts["layer"] == "penultimate" and str(row.view) == "resize 256, crop 224, bilinear"
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if not name.startswith("fc."):
+            digest.update(f"model.{name}".encode() + tensor.numpy().tobytes())
+    assert row.facts["encoder_sha256"] == digest.hexdigest()
+
+    images = torch.randint(0, 256, (2, 224, 224, 3), dtype=torch.uint8)
+    prepare = weights.transforms()  # torchvision's own preparation, of an image that needs no resizing
+    prepare.resize_size = [224]
+    model.fc = torch.nn.Identity()
+    with torch.no_grad():
+        expected = model(prepare(images.permute(0, 3, 1, 2)))
+    assert (row.features(images) - expected).norm() < 0.03 * expected.norm()  # bfloat16 where the hardware has it
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("resnet51", "no classifier 'resnet51'; it has alexnet, "),
+    ("squeezenet1_0", "does not end in a linear layer"),
+])
+def test_torchvision_models_that_cannot_be(name, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: torchvision.models.squeezenet1_0())
+    with pytest.raises(UserError, match=said):
+        encoder_row(f"torchvision:{name}", CPU)
+
+
+def test_weights_that_cannot_be_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **kwargs: (_ for _ in ()).throw(
+        OSError("Name or service not known")))
+    with pytest.raises(UserError, match=r"resnet18 cannot be had from https://.*not known") as error:
+        encoder_row("torchvision:resnet18", CPU)
+    assert "\n" not in str(error.value)
+
+
+def test_a_layer_of_another_architecture(tmp_path):
+    save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
+    with pytest.raises(UserError, match="no layer 'avgpool'; choose one of conv1"):
+        encoder_row(tmp_path / "encoder.pth", CPU, layer="avgpool")

@@ -1,0 +1,128 @@
+"""ImageNet-100 and VTAB from their scripts, with fixtures in the real formats in place of the real data."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from datasets.imagenet100 import read_classes
+from models import random_encoder, save_encoder
+
+from .test_scripts import ROOT, bash
+
+WIDTH = 1 / 32
+LINEAR_EVAL = ROOT / "scripts/train_align_uniform/linear_eval.sh"
+VTAB = ROOT / "scripts/linear_eval/vtab.sh"
+
+
+def picture(label: int, number: int, classes: int) -> bytes:
+    """A JPEG whose colour tells the class, roughly."""
+    jpeg, grey = io.BytesIO(), 255 * label // classes
+    Image.new("RGB", (90 + number, 80), (grey, 255 - grey, 20 * number)).save(jpeg, "JPEG")
+    return jpeg.getvalue()
+
+
+def call_complete(folder: Path) -> None:
+    """Let a fixture pass for the whole dataset: parts stand in no table beside published figures."""
+    record = json.loads((folder / "dataset.json").read_text())
+    assert record["complete"] is False
+    (folder / "dataset.json").write_text(json.dumps({**record, "complete": True}))
+
+
+@pytest.fixture
+def encoders(tmp_path) -> Path:
+    for seed, name in enumerate(("stat-wmm", "stylegan-oriented")):
+        folder = tmp_path / "encoders/small_scale" / name
+        folder.mkdir(parents=True)
+        save_encoder(random_encoder(seed, WIDTH), folder / "encoder.pth")
+    return tmp_path / "encoders/small_scale"
+
+
+@pytest.fixture
+def imagenet(tmp_path) -> Path:
+    """ImageNet-1k with two train images and one val image of each of the hundred classes, and one class more."""
+    for label, synset in enumerate([*read_classes(), "n00000001"]):
+        for number, split in enumerate(("train", "train", "val")):
+            path = tmp_path / "imagenet" / split / synset / f"{synset}_{number}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(label, number, 101))
+    return tmp_path / "imagenet"
+
+
+@pytest.fixture
+def shards(tmp_path) -> Path:
+    """Shards of dtd as they are published, cut down to two images a class."""
+    for split in ("train", "test"):
+        folder = tmp_path / "wds_vtab-dtd" / split
+        folder.mkdir(parents=True)
+        (folder / "nshards.txt").write_text("1\n")
+        with tarfile.open(folder / "0.tar", "w") as tar:
+            for i in range(94):
+                for suffix, data in ((".jpg", picture(i // 2, i % 2, 47)), (".cls", str(i // 2).encode())):
+                    member = tarfile.TarInfo(f"s{i:07d}{suffix}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+    return tmp_path / "wds_vtab-dtd"
+
+
+@pytest.mark.slow
+def test_imagenet100_from_the_original_folders_to_the_table(imagenet, encoders, tmp_path):
+    made = bash(ROOT / "scripts/datasets/generate_imagenet100.sh", "imagenet", "imagenet100", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    call_complete(tmp_path / "imagenet100")
+    settings = {"PROTOCOL": "knn"}
+    done = bash(LINEAR_EVAL, "imagenet100", "cpu", cwd=tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    results = {path.name: json.loads(path.read_text()) for path in (tmp_path / "results/imagenet100").glob("*.json")}
+    assert len(results) == 2 + 1 + 3  # encoders, random initialisation, baselines
+    assert results["stat-wmm-seed-0-knn-200.json"]["counts"]["classes"] == 100
+    table = (tmp_path / "results/imagenet100/imagenet100.md").read_text()
+    assert "stylegan-oriented" in table and "43.4" in table and "digitised" in table
+
+    (encoders / "fractaldb").mkdir()  # one more: only that is probed
+    save_encoder(random_encoder(2, WIDTH), encoders / "fractaldb/encoder.pth")
+    again = bash(LINEAR_EVAL, "imagenet100", "cpu", cwd=tmp_path, **settings)
+    assert again.returncode == 0 and "7 rows of imagenet100 by knn, 1 of them probed now" in again.stdout, again.stderr
+
+
+@pytest.mark.slow
+def test_vtab_from_shards_to_the_table(shards, encoders, tmp_path, start):
+    prepare = start(["-m", "datasets.vtab", "prepare", "dtd", "--route", "shards", "--source", shards, "--partial",
+                     "--root", tmp_path / "data/vtab"])
+    assert prepare.wait(120) == 0, prepare.stderr.read()
+    settings = {"PROTOCOLS": "knn", "GPU": "cpu"}
+    done = bash(VTAB, "stat-wmm", cwd=tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    results = {path.name: json.loads(path.read_text()) for path in (tmp_path / "results/vtab").rglob("*.json")}
+    assert set(results) == {f"{name}-seed-0-knn-94.json" for name in ("stat-wmm", "random-init", "raw-pixels",
+                                                                      "mean-colours", "colour-histogram")}
+    assert results["stat-wmm-seed-0-knn-94.json"]["task_complete"] is False
+    assert "vtab-dtd (partial)" in (tmp_path / "results/vtab/table.md").read_text()
+    assert not (tmp_path / "results/vtab/vtab.md").exists()
+
+    call_complete(tmp_path / "data/vtab/dtd")
+    settings["RESULTS"] = "results/complete"
+    assert bash(VTAB, "stat-wmm", cwd=tmp_path, **settings).returncode == 0
+    everything = bash(VTAB, cwd=tmp_path, **settings)
+    assert "1 of 7 tasks, missing caltech101" in (tmp_path / "results/complete/vtab.md").read_text()
+    assert everything.returncode == 0 and "6 rows by knn, 1 probed now" in everything.stdout, everything.stderr
+    assert "stylegan-oriented" in everything.stdout  # in the status
+
+
+@pytest.mark.parametrize(("script", "arguments", "environment", "message"), [
+    (LINEAR_EVAL, [], {}, "pass the folder of ImageNet-100 and the number of a GPU, or cpu"),
+    (LINEAR_EVAL, ["imagenet100", "first"], {}, "first is not the number of a GPU"),
+    (LINEAR_EVAL, ["imagenet100", "0"], {}, "imagenet100 is not a folder; make it: bash scripts/datasets/generate"),
+    (LINEAR_EVAL, [".", "0"], {}, "encoders/small_scale is not there; train encoders"),
+    (VTAB, [], {"GPU": "x"}, "GPU=x is not the number of a GPU"),
+    (VTAB, [], {"TRAIN_LIMIT": "all"}, "TRAIN_LIMIT=all is not a count"),
+    (VTAB, ["stat-wmm"], {"GPU": "cpu"}, "none of the tasks is ready in data/vtab; see python -m datasets.vtab status"),
+])
+def test_bad_input_ends_in_one_line(tmp_path, script, arguments, environment, message):
+    done = bash(script, *arguments, cwd=tmp_path, **environment)
+    assert done.returncode == 1
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
