@@ -2,6 +2,7 @@
 
     python -m train_align_uniform --data data/small_scale/stat-wmm --output encoders/small_scale/stat-wmm
     python -m train_align_uniform --data DIR --output DIR --gpus 0 1          # as in the paper: two GPUs, DataParallel
+    torchrun --standalone --nproc-per-node=4 -m train_align_uniform --data DIR --output DIR    # one process a GPU, DDP
     python -m train_align_uniform --data DIR --output DIR --gpus --width 0.25 --batch_size 125 --steps 600 --cosine \
         --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU
 
@@ -9,6 +10,7 @@ The defaults are the paper's. The same command resumes an interrupted run, and d
 """
 
 import argparse
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import torch
 from datasets.folder import RECORD, list_images
 from datasets.packed import packed_images, packed_shape
 from models.small_alexnet import check_width
+from train_align_uniform.distributed import Processes, gpus_of_process
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
@@ -50,6 +53,8 @@ def parse() -> argparse.Namespace:
     g.add_argument("--weight_decay", type=non_negative, default=d.weight_decay, help="weight decay")
 
     g = p.add_argument_group("loss")
+    g.add_argument("--loss", choices=["align-uniform", "nt-xent"], default=d.loss, help="nt-xent is SimCLR's")
+    g.add_argument("--temperature", type=non_negative, default=d.temperature, help="of nt-xent")
     g.add_argument("--align_w", type=non_negative, default=d.align_w, help="weight of alignment")
     g.add_argument("--unif_w", type=non_negative, default=d.unif_w, help="weight of uniformity")
     g.add_argument("--align_alpha", type=non_negative, default=d.align_alpha, help="alpha in alignment")
@@ -69,10 +74,11 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
-    gpus = args.gpus
+    gpus = gpus_of_process(args.gpus)
     if gpus is not None and len(gpus) > 2:
         raise UserError(f"--gpus takes one GPU or two, not {len(gpus)}: DataParallel gives each of two GPUs one view, "
-                        "and with more the batch statistics would mean something else")
+                        "and with more the batch statistics would mean something else; start one process a GPU: "
+                        "torchrun --standalone --nproc-per-node=N -m train_align_uniform ...")
     if gpus is not None and len(gpus) == 2 and args.batch_norm == "joint":
         raise UserError("--batch_norm joint needs both views on one device; pass one GPU, or --batch_norm per-view")
     check_width(args.width)
@@ -80,6 +86,8 @@ def main() -> int:
         raise UserError(f"--gpus names GPU {gpus[0]} twice; name two different ones, or one")
     if args.warmup_steps < 0:
         raise UserError(f"--warmup_steps must be at least 0, not {args.warmup_steps}")
+    if args.loss == "nt-xent" and args.temperature == 0:
+        raise UserError("--temperature must be above 0")
     device = choose_device(gpus)
     precision = str(choose_precision(device, args.precision)).removeprefix("torch.")
     fields = {f.name for f in dataclasses.fields(Config)}
@@ -94,18 +102,26 @@ def main() -> int:
     output = Path(args.output)
     RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
     images = packed_images(args.data, args.resize, args.cache)
-    trainer = Trainer(config, images, device, gpus or [])
-    facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus or [])}
-    with RunFolder.open(output, options, **facts) as folder:
+    with contextlib.ExitStack() as stack:
+        processes = stack.enter_context(Processes.join(device))
+        trainer = Trainer(config, images, device, gpus or [], processes)
+        facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus or []),
+                 "processes": processes.count}
+        folder = RunFolder(output)
+        if processes.rank == 0:
+            folder = stack.enter_context(RunFolder.open(output, options, **facts))
+        processes.wait()  # the folder is ours, and what is in it is complete
         if folder.done is None:
-            print(f"{len(images)} images of {images.shape[2]}×{images.shape[1]}, {trainer.total_steps} steps of "
-                  f"{config.batch_size} on {facts['device']} in {precision}", flush=True)
+            if processes.rank == 0:
+                print(f"{len(images)} images of {images.shape[2]}×{images.shape[1]}, {trainer.total_steps} steps of "
+                      f"{config.batch_size} on {processes.count} × {facts['device']} in {precision}", flush=True)
             code = trainer.fit(folder)
             if code:
                 return code
-        done = folder.done
-        print(f"{output}/encoder.pth: {done['steps']} steps in {done['seconds']:.0f} s, align {done['align']:.3f}, "
-              f"uniform {done['uniform']:.3f}")
+        if processes.rank == 0:
+            done = folder.done
+            print(f"{output}/encoder.pth: {done['steps']} steps in {done['seconds']:.0f} s, align {done['align']:.3f}, "
+                  f"uniform {done['uniform']:.3f}")
     return 0
 
 

@@ -20,6 +20,17 @@ def running_statistics_frozen(model: nn.Module) -> Iterator[None]:
             norm.track_running_stats = True
 
 
+class PairEncoder(nn.Module):
+    """`embed_pair` as a module: one forward a step, which is what DistributedDataParallel expects."""
+
+    def __init__(self, encoder: nn.Module, batch_norm: str):
+        super().__init__()
+        self.encoder, self.batch_norm = encoder, batch_norm
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return embed_pair(self.encoder, x, y, self.batch_norm)
+
+
 def embed_pair(encoder: nn.Module, x: Tensor, y: Tensor, batch_norm: str = "per-view") -> tuple[Tensor, Tensor]:
     """Embeddings of two views, [N, D] each, from [N, 3, H, W] each.
 

@@ -1,4 +1,4 @@
-"""The training loop: packed images -> two views -> encoder -> alignment + uniformity -> SGD, resumable at any step."""
+"""The training loop: packed images -> two views -> encoder -> loss -> optimiser, resumable at any step."""
 
 import contextlib
 import math
@@ -18,8 +18,9 @@ from datasets.view_parameters import draw
 from datasets.views import make_views
 from models import SmallAlexNet, save_encoder
 from models.checkpoint import load_torch, save_torch
-from train_align_uniform.embed import embed_pair
-from train_align_uniform.losses import align_uniform_loss
+from train_align_uniform.distributed import ALONE, Processes
+from train_align_uniform.embed import PairEncoder
+from train_align_uniform.losses import align_uniform_loss, nt_xent_loss
 from train_align_uniform.schedule import SaveClock, learning_rate
 from utils.cli import UserError
 from utils.devices import autocast
@@ -46,6 +47,8 @@ class Config:
     optimizer: str = "sgd"
     momentum: float = 0.9  # of SGD
     weight_decay: float = 1e-4
+    loss: str = "align-uniform"  # or nt-xent
+    temperature: float = 0.5  # of nt-xent
     align_w: float = 1.0
     unif_w: float = 1.0
     align_alpha: float = 2.0
@@ -59,7 +62,7 @@ class Config:
     def base_lr(self) -> float:
         return 0.12 * self.batch_size / 256 if self.lr is None else self.lr
 
-    def steps_per_epoch(self, images: int) -> int:
+    def steps_per_epoch(self, images: int, processes: int = 1) -> int:
         """Batches in an epoch, a last smaller one included. Raises UserError for sizes that cannot be trained on."""
         if self.batch_size < 2:
             raise UserError("--batch_size must be at least 2: uniformity compares different images")
@@ -69,6 +72,9 @@ class Config:
         if images % self.batch_size == 1:
             raise UserError(f"{images} images in batches of {self.batch_size} leave a last batch of one image, which "
                             "has no uniformity and no batch statistics; change --batch_size or remove an image")
+        if (images % self.batch_size or self.batch_size) < 2 * processes:
+            raise UserError(f"{images} images in batches of {self.batch_size} leave a batch with fewer than two images "
+                            f"for each of {processes} processes; change --batch_size or start fewer")
         return math.ceil(images / self.batch_size)
 
     def total_steps(self, images: int) -> int:
@@ -104,13 +110,19 @@ def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
 class Trainer:
     """One run on the images uint8 [N, H, W, 3]: the state that a checkpoint holds, and the steps that change it."""
 
-    def __init__(self, config: Config, images: np.ndarray, device: torch.device, gpus: Sequence[int] = ()):
-        self.config, self.images, self.device = config, images, device
-        self.steps_per_epoch = config.steps_per_epoch(len(images))
+    def __init__(self, config: Config, images: np.ndarray, device: torch.device, gpus: Sequence[int] = (),
+                 processes: Processes = ALONE):
+        self.config, self.images, self.device, self.processes = config, images, device, processes
+        self.steps_per_epoch = config.steps_per_epoch(len(images), processes.count)
         self.total_steps = config.total_steps(len(images))
         self.encoder = SmallAlexNet(config.width).initialize(config.seed)
         self.encoder = self.encoder.to(device, memory_format=torch.channels_last).train()
-        self.model: nn.Module = nn.DataParallel(self.encoder, list(gpus)) if len(gpus) == 2 else self.encoder
+        if processes.count > 1 and device.type == "cuda":  # torch has none for CPUs, which normalise their own share
+            self.encoder = nn.SyncBatchNorm.convert_sync_batchnorm(self.encoder)
+        parallel = nn.DataParallel(self.encoder, list(gpus)) if len(gpus) == 2 else self.encoder
+        self.model: nn.Module = PairEncoder(parallel, config.batch_norm)
+        if processes.count > 1:  # buffers are those of rank 0, which saves them
+            self.model = nn.parallel.DistributedDataParallel(self.model, broadcast_buffers=False)
         if config.optimizer == "sgd":
             self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 self.encoder.parameters(), config.base_lr, config.momentum, weight_decay=config.weight_decay,
@@ -132,8 +144,9 @@ class Trainer:
         return epoch, self._order[1][first : first + self.config.batch_size]
 
     def views(self, step: int) -> list[Tensor]:
-        """The two views of a step's batch, float32 [B, 3, 64, 64] each."""
+        """The two views of this process's share of a step's batch, float32 [B, 3, 64, 64] each."""
         epoch, indices = self.batch_indices(step)
+        indices = self.processes.share(indices)
         batch = torch.from_numpy(self.images[indices]).to(self.device)
         height, width = self.images.shape[1:3]
         return [make_views(batch, draw(self.config.seed, epoch, view, indices, height, width), SmallAlexNet.SIZE,
@@ -148,8 +161,12 @@ class Trainer:
         before a loss or gradient that is not finite changes them."""
         c = self.config
         with autocast(self.device, self.dtype):
-            zx, zy = embed_pair(self.model, x, y, c.batch_norm)
+            zx, zy = self.model(x, y)
+        batch = len(self.batch_indices(self.step)[1])
+        zx, zy = self.processes.gather(zx, batch), self.processes.gather(zy, batch)
         loss, align, uniform = align_uniform_loss(zx, zy, c.align_w, c.unif_w, c.align_alpha, c.unif_t)
+        if c.loss == "nt-xent":
+            loss = nt_xent_loss(zx, zy, c.temperature)
         self._require_finite("loss", loss, self.step + 1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -191,20 +208,22 @@ class Trainer:
             raise UserError(f"{path} is not a checkpoint of this run ({str(error).splitlines()[0][:120]}); delete it "
                             "to start the run again") from None
 
-    def fit(self, run: RunFolder) -> int:
-        """Train to the end, or until SIGTERM or SIGINT. Returns 0, or 128 + the signal's number after saving."""
-        last = run.path / "last.pth"
-        if last.exists():
-            self.restore(last)
+    def _follow(self, received: list[int]) -> bool:
+        """Take the steps of a process that writes nothing; returns whether a signal ended them early."""
+        while self.step < self.total_steps and not self.processes.any(bool(received)):
+            self.train_step()
+        return self.step < self.total_steps
+
+    def _write_steps(self, run: RunFolder, last: Path, received: list[int]) -> bool:
+        """Take the steps, log them and save checkpoints; returns whether a signal ended them early."""
         run.keep_metrics(self.step)
         size = 2 * sum(p.numel() * p.element_size() for p in self.encoder.parameters())
         clock = SaveClock(time.monotonic(), cost=size / DISK_SPEED)
         with (
-            stop_signals() as received,
             tensorboard(run.path / "tensorboard", self.step) as board,
             Progress(self.total_steps, f"training {run.path}", "steps", done=self.step) as progress,
         ):
-            while self.step < self.total_steps and not received:
+            while self.step < self.total_steps and not self.processes.any(bool(received)):
                 began = time.monotonic()
                 epoch, indices = self.batch_indices(self.step)
                 values = self.train_step()
@@ -223,9 +242,26 @@ class Trainer:
                     clock.saved(began, time.monotonic())
             board.flush()
             self.save(last)
-        if self.step < self.total_steps:
-            print(f"stopped at step {self.step} of {self.total_steps} and saved; run the same command to go on")
-            return 128 + received[0]
+        return self.step < self.total_steps
+
+    def fit(self, run: RunFolder) -> int:
+        """Train to the end, or until SIGTERM or SIGINT. Returns 0, or 128 + the signal's number after saving.
+
+        Of several processes all take part and the first writes.
+        """
+        last = run.path / "last.pth"
+        if last.exists():
+            self.restore(last)
+        self.processes.wait()  # until all have read it
+        with stop_signals() as received:
+            writes = self.processes.rank == 0
+            stopped = self._write_steps(run, last, received) if writes else self._follow(received)
+        if stopped:
+            if writes:
+                print(f"stopped at step {self.step} of {self.total_steps} and saved; run the same command to go on")
+            return 128 + (received or [signal.SIGTERM])[0]
+        if not writes:
+            return 0
         save_encoder(self.encoder, run.path / "encoder.pth")
         final = run.metrics()[-1]
         run.finish(steps=self.step, seconds=round(self.seconds, 1),

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train_align_uniform.losses import align_loss, align_uniform_loss, uniform_loss
+from train_align_uniform import losses
+from train_align_uniform.losses import align_loss, align_uniform_loss, nt_xent_loss, uniform_loss
 
 
 def slow_align(x: Tensor, y: Tensor, alpha: float) -> Tensor:
@@ -26,7 +27,7 @@ def value_and_gradient(loss, *inputs: Tensor) -> tuple[Tensor, ...]:
     return value.detach(), *torch.autograd.grad(value, inputs)
 
 
-@pytest.mark.parametrize("alpha", [1.0, 1.5, 2.0, 4.0])
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0, 4.0])
 def test_align_is_its_definition(alpha):
     x, y = sphere(9), sphere(9, seed=1)
     torch.testing.assert_close(value_and_gradient(lambda *v: align_loss(*v, alpha), x, y),
@@ -67,7 +68,7 @@ def test_range():
 
 def test_the_gradient_at_perfect_alignment_is_zero_not_nan():
     x = sphere(5)
-    for alpha in (1.0, 2.0):
+    for alpha in (0.5, 1.0, 2.0, 3.0):
         gradient, = torch.autograd.grad(align_loss(x, x.detach(), alpha), x)
         assert torch.equal(gradient, torch.zeros_like(x))
 
@@ -83,3 +84,29 @@ def test_the_large_batches_that_pdist_cannot_do():
     value, gradient = value_and_gradient(uniform_loss, x)
     assert math.isfinite(value) and torch.isfinite(gradient).all()
     torch.testing.assert_close(value, slow_uniform(x.detach().double(), 2.0).float())
+
+
+@pytest.mark.parametrize("count", [5, 8, 13])
+def test_parts_are_the_whole(count, monkeypatch):
+    """Values and gradients, in float64, of batches above the size that is computed at once."""
+    x = sphere(count)
+    whole = value_and_gradient(uniform_loss, x)
+    monkeypatch.setattr(losses, "CHUNK", 4)
+    torch.testing.assert_close(value_and_gradient(uniform_loss, x), whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_nt_xent_is_its_definition(temperature):
+    x, y = sphere(7), sphere(7, seed=1)
+
+    def slow(x: Tensor, y: Tensor) -> Tensor:
+        views, terms = torch.cat([x, y]), []
+        for i in range(14):
+            similar = [(views[i] @ views[k] / temperature).exp() for k in range(14)]
+            terms.append(-(similar[(i + 7) % 14] / (sum(similar) - similar[i])).log())
+        return torch.stack(terms).mean()
+
+    torch.testing.assert_close(value_and_gradient(lambda *v: nt_xent_loss(*v, temperature), x, y),
+                               value_and_gradient(slow, x, y))
+    point = torch.eye(4)[:1].repeat(6, 1)
+    assert nt_xent_loss(point, point).item() == pytest.approx(math.log(11))
