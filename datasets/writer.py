@@ -16,10 +16,10 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,13 +71,15 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
         raise UserError(f"{samples:,} images are more than the {MOST:,} that a folder can hold; pass fewer --samples")
     record = describe(process, name, samples, image_format)
     check_record(root, record)
-    todo = missing(root, samples, image_format, rank, world_size)
-    if not todo:
+    shard = samples, image_format, rank, world_size
+    count = sum(map(len, missing(root, *shard)))
+    if count == 0:
         return 0
     check_writable(root)
     started = time.monotonic()
     # The first images are made before anything is written: they show what the process and the disk can do.
-    check_space(root, encode(process, todo[:4], image_format), len(todo))
+    first = list(islice(chain.from_iterable(missing(root, *shard)), 4))
+    check_space(root, encode(process, first, image_format), count)
 
     root.mkdir(parents=True, exist_ok=True)
     with hold_shard(root, rank, world_size):
@@ -85,17 +87,18 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
         if not (root / RECORD).exists() or read_json(root / RECORD)["count"] < samples:
             write_json(root / RECORD, {**record, "software": environment()})
         remove_leftovers(root, samples, rank, world_size)
-        todo = missing(root, samples, image_format, rank, world_size)
+        count = sum(map(len, missing(root, *shard)))
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
-        with Progress(total, name, "images", done=total - len(todo), started=started) as progress:
-            chunk = getattr(process, "chunk", CHUNK)
-            chunks = [list(group) for _, group in groupby(todo, lambda index: index // chunk)]
+        with Progress(total, name, "images", done=total - count, started=started) as progress:
+            size = getattr(process, "chunk", CHUNK)
+            chunks = (list(chunk) for part in missing(root, *shard)
+                      for _, chunk in groupby(part, lambda index: index // size))
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
-            for count in write_chunks(process, root, chunks[:1], image_format, workers=1):
-                progress.update(count)
-            for count in write_chunks(process, root, chunks[1:], image_format, workers):
-                progress.update(count)
-    return len(todo)
+            for done in write_chunks(process, root, islice(chunks, 1), image_format, workers=1):
+                progress.update(done)
+            for done in write_chunks(process, root, chunks, image_format, workers):
+                progress.update(done)
+    return count
 
 
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
@@ -141,15 +144,15 @@ def image_path(root: Path, index: int, image_format: str) -> Path:
     return root / "train" / f"{index - index % FOLDER:08d}" / f"{index:08d}.{image_format}"
 
 
-def missing(root: Path, samples: int, image_format: str, rank: int, world_size: int) -> list[int]:
-    """Images of this shard that are not there yet, in order."""
-    absent = []
+def missing(root: Path, samples: int, image_format: str, rank: int, world_size: int) -> Iterator[Sequence[int]]:
+    """Images of this shard that are not there yet, in order, a sequence for each folder of 1000."""
     for start in folders(samples, rank, world_size):
-        folder = image_path(root, start, image_format).parent
-        there = set(os.listdir(folder)) if folder.is_dir() else set()
-        absent += [i for i in range(start, min(start + FOLDER, samples))
-                   if f"{i:08d}.{image_format}" not in there]
-    return absent
+        images, folder = range(start, min(start + FOLDER, samples)), image_path(root, start, image_format).parent
+        if not folder.is_dir():
+            yield images  # not one by one: there may be a hundred million
+            continue
+        there = set(os.listdir(folder))
+        yield [i for i in images if f"{i:08d}.{image_format}" not in there]
 
 
 def remove_leftovers(root: Path, samples: int, rank: int, world_size: int) -> None:
@@ -222,15 +225,16 @@ def write_chunk(process: ImageProcess, root: Path, indices: Sequence[int], image
     return len(indices)
 
 
-def write_chunks(process: ImageProcess, root: Path, chunks: list[list[int]], image_format: str,
+def write_chunks(process: ImageProcess, root: Path, chunks: Iterable[list[int]], image_format: str,
                  workers: int) -> Iterator[int]:
-    """Write all chunks with `workers` processes; yields the number of images of each as it is done."""
-    if workers == 1 or not chunks:
+    """Write all chunks with `workers` processes, or fewer for few chunks; yields the number of images of each as it is
+    done."""
+    if workers == 1:
         for chunk in chunks:
             yield write_chunk(process, root, chunk, image_format)
         return
     # Spawned and not forked: threads (of BLAS, numba, torch) do not survive a fork.
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), multiprocessing.get_context("spawn"), start_worker)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
     try:
         queue = iter(chunks)
         running: set[Future[int]] = set()

@@ -14,9 +14,11 @@ The former are made on first use, in data/textures, in a few minutes. Figure 2 o
 default; the authors' released recipe says `--shape mixed`.
 """
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,21 @@ def pool_process(resolution: int) -> ImageProcess:
     return load(POOL, resolution, device="cpu")
 
 
+@contextlib.contextmanager
+def removed_on_failure(folder: Path) -> Iterator[None]:
+    """If the block fails, remove `folder` and the folders above it, as far as they were not there before."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        if new and not any(folder.glob("*.npy")):  # another process may have filled it, for another resolution
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in new[1:]:
+            with contextlib.suppress(OSError):  # not empty: somebody else has put something there
+                path.rmdir()
+        raise
+
+
 @functools.lru_cache(maxsize=1)
 def texture_images(folder: str, resolution: int) -> np.ndarray:
     """Textures as a read-only memory map, uint8 [N, resolution, resolution, 3]: those of `folder`, or, if it is empty,
@@ -57,7 +74,8 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
         if count < FEWEST:
             raise UserError(f"{folder} holds {count} images, and textures take {FEWEST} or more; pass another folder")
         name = f"{Path(folder).resolve().name}-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:8]}"
-        return packed_images(folder, resolution, CACHE / name)
+        with removed_on_failure(CACHE / name):
+            return packed_images(folder, resolution, CACHE / name)
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait

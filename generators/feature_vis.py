@@ -56,9 +56,10 @@ from utils.cli import UserError
 from utils.seeding import generator, stable_key
 
 LEARNING_RATE = 0.05
+SMALLEST = 32  # one position of a ResNet-50's last layer; 16 pixels excite other channels as much as their own
 NO_ENCODER = ("this needs the weights of a trained network: pass --encoder FILE, an encoder.pth of ours or a ResNet-50 "
               "of torchvision or MoCo; to train one: python -m generators dead_leaves-mixed, then "
-              "python -m train_align_uniform --data data/small/dead_leaves-mixed --output runs/dead_leaves-mixed "
+              "python -m train_align_uniform --data data/small_scale/dead_leaves-mixed --output runs/dead_leaves-mixed "
               "(it leaves encoder.pth there)")
 
 
@@ -130,7 +131,8 @@ def ascend(channels: Channels, weights: Tensor, spectra: Tensor, views: Sequence
 class FeatureVis:
     """Visualisations of single channels, and then of pairs, of a layer of a network.
 
-    Raises UserError for a value it does not know, a missing file, or weights that fit neither network.
+    Raises UserError for a value it does not know, a resolution below SMALLEST, a missing file, or weights that fit
+    neither network.
     """
 
     encoder: str = option("random", "file with the weights of the network; 'random' is an untrained ResNet-50",
@@ -145,6 +147,9 @@ class FeatureVis:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.resolution < SMALLEST:
+            raise UserError(f"feature visualisations need {SMALLEST} pixels or more, not {self.resolution}; pass "
+                            f"--resolution {SMALLEST}")
         if self.steps < 0 or self.block < 1 or 1000 % self.block:
             raise UserError(f"steps must be 0 or more and block a divisor of 1000, not {self.steps} and {self.block}")
         settle_device(self)

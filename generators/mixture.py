@@ -21,6 +21,8 @@ from generators.process import check, option, stream_key
 from utils.cli import UserError
 from utils.seeding import uniforms
 
+BLOCK = 1 << 16  # images whose components are drawn together: of a hundred million, all would take gigabytes
+
 
 def parse_components(text: str) -> dict[str, float]:
     """'a=0.25 b=0.75' -> {'a': 0.25, 'b': 0.75}. Raises UserError for an unknown, repeated or nested name, a weight
@@ -70,15 +72,12 @@ class Mixture:
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
-        indices = np.asarray(indices)
         images = np.empty((len(indices), self.resolution, self.resolution, 3), np.uint8)
-        if len(indices) == 0:
-            return images
-        which, number = assignment(self, 1 << int(indices.max()).bit_length())
+        which, number = np.array([place(self, int(index)) for index in indices], np.int64).reshape(-1, 2).T
         for c, process in enumerate(processes(self)):
-            mine = which[indices] == c
+            mine = which == c
             if mine.any():
-                images[mine] = rendered(process, number[indices[mine]])
+                images[mine] = rendered(process, number[mine])
         return images
 
 
@@ -89,19 +88,31 @@ def processes(mixture: Mixture) -> tuple[ImageProcess, ...]:
                  for name in parse_components(mixture.components))
 
 
-@functools.lru_cache(maxsize=2)
-def assignment(mixture: Mixture, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """For images 0 .. count - 1: which component, uint8 [count], and the number of the image in it, int64 [count].
+def place(mixture: Mixture, index: int) -> tuple[int, int]:
+    """Which component image `index` is of, and its number there: images of one component count up from 0."""
+    block, position = divmod(index, BLOCK)
+    before = counts_before(mixture)
+    while len(before) <= block:
+        counts = np.bincount(drawn_components(mixture, len(before) - 1), minlength=len(before[0]))
+        before.append(before[-1] + counts)
+    which = drawn_components(mixture, block)
+    component = which[position]
+    return component, before[block][component] + np.count_nonzero(which[:position] == component)
 
-    A uniform number of each image's own picks its component by weight; images of one component count up from 0.
-    """
+
+@functools.lru_cache(maxsize=2)
+def drawn_components(mixture: Mixture, block: int) -> np.ndarray:
+    """The components of images block * BLOCK .. (block + 1) * BLOCK - 1, uint8: a uniform number of each image's own
+    picks its component by weight."""
     weights = list(parse_components(mixture.components).values())
-    drawn = uniforms(stream_key(mixture), np.arange(count), 1)[:, 0]
-    which = np.searchsorted(np.cumsum(weights)[:-1], drawn, side="right").astype(np.uint8)
-    number = np.empty(count, np.int64)
-    for c in range(len(weights)):
-        number[which == c] = np.arange(np.count_nonzero(which == c))
-    return which, number
+    drawn = uniforms(stream_key(mixture), np.arange(block * BLOCK, (block + 1) * BLOCK), 1)[:, 0]
+    return np.searchsorted(np.cumsum(weights)[:-1], drawn, side="right").astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=2)
+def counts_before(mixture: Mixture) -> list[np.ndarray]:
+    """How many images of each component come before block 0, 1 ..: a list that `place` makes longer as it is needed."""
+    return [np.zeros(len(processes(mixture)), np.int64)]
 
 
 if __name__ == "__main__":

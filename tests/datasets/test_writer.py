@@ -290,3 +290,8 @@ def test_torch_tensors_are_written_too(tmp_path):
     write(tmp_path / "a", 5, Tensors())
     write(tmp_path / "b", 5)
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_folders_that_are_not_there_are_not_listed_one_by_one(tmp_path):
+    """So that the disk is asked at once, also for 10^8 images."""
+    assert next(writer.missing(tmp_path, 10**8, "jpg", 0, 1)) == range(1000)  # which no list equals

@@ -23,7 +23,7 @@ from generators.dead_leaves import (
 from utils.cli import UserError
 from utils.seeding import generator
 
-LEAVES = 20_000
+IMAGES = 300
 
 
 @pytest.mark.parametrize("resolution", [1, 7, 32, 61])
@@ -85,36 +85,71 @@ def test_drawing_in_parts_draws_the_same_leaves(shape):
     np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
+def leaves_of(shape: str, count: int) -> np.ndarray:
+    """The first leaves of 300 images, which are drawn whether they are seen or not: [300 * count, >= 6]."""
+    process = DeadLeaves(shape, resolution=16)
+    return np.concatenate([process.labels_and_leaves(i)[1][:count] for i in range(IMAGES)])
+
+
+def size_pvalue(radii: np.ndarray, weights: np.ndarray, resolution: int) -> float:
+    """Kolmogorov and Smirnov's test of radii in pixels; weights: of the entries of the radius grid. On the safe side,
+    as the law has steps."""
+    pixels = np.maximum((RADII * resolution).astype(int), 1)
+    law = np.cumsum(weights) / weights.sum()
+    ends = np.append(np.flatnonzero(np.diff(pixels)), len(pixels) - 1)  # the last entry of each radius
+    found = np.searchsorted(np.sort(radii), pixels[ends], side="right") / len(radii)
+    return stats.kstwo.sf(np.abs(found - law[ends]).max(), len(radii))
+
+
+def nearest_entry_weights() -> np.ndarray:
+    cumulative = np.cumsum(RADII**-3.0 - 1) / np.sum(RADII**-3.0 - 1)
+    return np.diff((cumulative[:-1] + cumulative[1:]) / 2, prepend=0, append=1)
+
+
 def test_radii_follow_the_nearest_entry_rule():
     weights = RADII**-3.0 - 1
     cumulative = np.cumsum(weights) / weights.sum()
-    u = draw_leaves(generator(3, 0), LEAVES, "square")
+    u = leaves_of("square", 64)
     radii = np.array([place(row, 128)[2] for row in u])
     nearest = np.array([np.abs(cumulative - float(row[0])).argmin() for row in u])  # the rule as it is stated
     np.testing.assert_array_equal(radii, np.maximum((RADII[nearest] * 128).astype(int), 1))
+    assert size_pvalue(radii, nearest_entry_weights(), 128) > 0.001
     # Published facts of this law: the smallest radius, 3 pixels at 128, has probability 0.365 through the lookup.
-    assert stats.binomtest(int((nearest == 0).sum()), LEAVES, 0.365).pvalue > 0.001
+    assert stats.binomtest(int((nearest == 0).sum()), len(u), 0.365).pvalue > 0.001
     assert radii.min() == 3
 
 
+def test_a_pixel_shows_a_leaf_by_its_area():
+    process, size = DeadLeaves("square", resolution=32), 32
+    seen = []
+    for i in range(1000):
+        labels, leaves = process.labels_and_leaves(i)
+        seen.append(place(leaves[labels[size // 2, size // 2]], size)[2])
+    # A square covers the middle pixel from so many columns of the frame, and as many rows.
+    half = (np.maximum((RADII * size).astype(int), 1) * np.sqrt(0.5)).astype(int)
+    places = np.minimum(half, size // 2) + 1 + np.minimum(half, size // 2 - 1)
+    assert size_pvalue(np.array(seen), nearest_entry_weights() * places**2, size) > 0.001
+
+
 def test_centres_and_colours_are_uniform_integers():
-    u = draw_leaves(generator(4, 0), LEAVES, "circle")
+    u = leaves_of("circle", 64)
     x, y, _ = np.array([place(row, 100) for row in u]).T
     for values, count in [(x, 100), (y, 100), *((channel, 255) for channel in colours(u).T)]:
         frequencies = np.bincount(values, minlength=count)
         assert len(frequencies) == count  # none outside 0 .. count - 1
         assert stats.chisquare(frequencies).pvalue > 0.001
-    assert abs(np.corrcoef(np.column_stack([x, y, colours(u)]).T) - np.eye(5)).max() < 0.04
+    # Ten correlations of independent numbers, each of deviation 1 / sqrt(leaves).
+    assert abs(np.corrcoef(np.column_stack([x, y, colours(u)]).T) - np.eye(5)).max() < 4 / len(u) ** 0.5
 
 
 def test_mixed_has_the_six_shapes_at_equal_chances():
-    kinds = [kind_of(row, MIXED) for row in draw_leaves(generator(5, 0), LEAVES, "mixed")]
+    kinds = [kind_of(row, MIXED) for row in leaves_of("mixed", 64)]
     assert stats.chisquare(np.bincount(kinds, minlength=6)).pvalue > 0.001
 
 
 @pytest.mark.parametrize("shape", SHAPES[1:-1])
 def test_corners_follow_their_definition(shape):
-    u = draw_leaves(generator(6, 0), 4000, shape)
+    u = leaves_of(shape, 16)
     points = np.array([corners(row, SHAPES.index(shape), 10) for row in u])
     np.testing.assert_allclose(np.hypot(points[..., 0], points[..., 1]), 10, rtol=1e-6)  # all on the circle
     angles = np.arctan2(points[..., 1], points[..., 0]) % (2 * np.pi)

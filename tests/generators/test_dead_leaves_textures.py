@@ -95,3 +95,14 @@ def test_textures_that_cannot_be_used_are_refused_at_once(make_images, tmp_path)
     next(broken.rglob("*.jpg")).write_bytes(b"no image")
     with pytest.raises(UserError, match=r"\.jpg"):
         TexturedLeaves(textures=str(broken))
+    assert not (tmp_path / "textures").exists(), "nothing is left"
+
+
+def test_a_failure_leaves_what_was_there_before(make_images, tmp_path):
+    folder = make_images(tmp_path / "mine", FEWEST)
+    TexturedLeaves(resolution=16, textures=str(folder)).render([0])
+    before = sorted((tmp_path / "textures").rglob("packed-16*"))
+    next(folder.rglob("*.jpg")).write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"\.jpg"):
+        TexturedLeaves(resolution=24, textures=str(folder))
+    assert len(before) == 2 and all(path.exists() for path in before)

@@ -235,7 +235,7 @@ def test_a_folder_is_written_block_by_block(encoder, tmp_path):
 def test_bad_input_is_refused_in_one_line(encoder, tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
     for fields, match in [
-        ({"encoder": ""}, r"pass --encoder FILE.*python -m train_align_uniform --data data/small/dead_leaves-mixed"),
+        ({"encoder": ""}, r"pass --encoder FILE.*train_align_uniform --data data/small_scale/dead_leaves-mixed"),
         ({"encoder": str(tmp_path / "none.pth")}, "is not a file"),
         ({"encoder": str(tmp_path / "other.pth")}, "another architecture"),
         ({"encoder": encoder, "layer": "layer4"}, "a SmallAlexNet has no layer 'layer4': .* conv1, .* fc8"),
@@ -245,6 +245,7 @@ def test_bad_input_is_refused_in_one_line(encoder, tmp_path):
         ({"block": 0}, "divisor"),
         ({"precision": "float16"}, "precision must be one of"),
         ({"resolution": 0}, "resolution"),
+        ({"resolution": 31}, "need 32 pixels or more, not 31; pass --resolution 32"),
     ]:
         with pytest.raises(UserError, match=match) as info:
             FeatureVis(**{"device": "cpu", **fields})

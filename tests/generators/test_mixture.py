@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from datasets.writer import describe
-from generators.mixture import Mixture, assignment, parse_components
+from generators.mixture import BLOCK, Mixture, drawn_components, parse_components, place
 from generators.named import load
 from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
@@ -16,10 +16,10 @@ TWO = "dead_leaves-squares=0.3 stat-spectrum=0.7"
 def test_images_are_the_first_of_each_component():
     mixture = Mixture(TWO, resolution=24, seed=4)
     images = mixture.render(range(40))
-    which, number = assignment(mixture, 64)
+    which, number = np.array([place(mixture, i) for i in range(40)]).T
     components = [load(name, 24, 4) for name in ("dead_leaves-squares", "stat-spectrum")]
     for c, component in enumerate(components):
-        mine = np.flatnonzero(which[:40] == c)
+        mine = np.flatnonzero(which == c)
         np.testing.assert_array_equal(number[mine], np.arange(len(mine)))
         np.testing.assert_array_equal(images[mine], component.render(range(len(mine))))
 
@@ -33,8 +33,15 @@ def test_images_do_not_depend_on_the_request():
     assert not np.array_equal(Mixture(TWO, resolution=16, seed=1).render([0]), together[:1])
 
 
+def test_images_are_numbered_on_from_block_to_block():
+    mixture = Mixture(TWO, resolution=16, seed=3)  # whose places nobody has asked for yet
+    which = np.concatenate([drawn_components(mixture, block) for block in range(3)])
+    for index in (2 * BLOCK + 5, 2 * BLOCK, 2 * BLOCK - 1, BLOCK, 0):
+        assert place(mixture, index) == (which[index], np.count_nonzero(which[:index] == which[index]))
+
+
 def test_components_come_in_their_shares():
-    which, _ = assignment(Mixture("dead_leaves-squares=0.2 stat-spectrum=0.5 dead_leaves-mixed=0.3"), 1 << 14)
+    which = drawn_components(Mixture("dead_leaves-squares=0.2 stat-spectrum=0.5 dead_leaves-mixed=0.3"), 0)
     expected = np.array([0.2, 0.5, 0.3]) * len(which)
     assert stats.chisquare(np.bincount(which, minlength=3), expected).pvalue > 0.001
 

@@ -6,8 +6,9 @@ from scipy import stats
 from scipy.ndimage import uniform_filter
 
 from benchmarks.plain_generators import spectrum_passes
+from generators import colour_model
 from generators.colour_model import box_blur, components_to_image, mondrian, principal_axes
-from generators.process import stream_key
+from generators.process import stream_key, white_noise
 from generators.spectrum import Spectrum, draw_exponents, impose_spectrum, magnitude
 from utils.cli import UserError
 from utils.seeding import generator
@@ -22,28 +23,40 @@ def test_one_pass_equals_ten(size, a, b):
     assert np.abs(fast - plain).max() < 0.005  # of a range of 256: a fiftieth of a grey level
 
 
-def exponents(power: np.ndarray, largest: int) -> tuple[float, float]:
-    """a and b by regression of log magnitude on log frequency along the two axes, up to frequency `largest`."""
-    log_f = np.log(np.arange(1, largest + 1))
-    rows = 0.5 * np.log(power[0, 1 : largest + 1]), 0.5 * np.log(power[1 : largest + 1, 0])
-    return tuple(-stats.linregress(log_f, row).slope for row in rows)
-
-
 @pytest.mark.parametrize("a, b", [(0.6, 0.7), (1.5, 1.4), (3.4, 3.3)])
 def test_exponents_are_found_in_the_field(a, b):
     field = impose_spectrum(256 * generator(2, 0).random((1, 128, 128), np.float32), a, b)[0]
-    # On an axis the other frequency is zero and the magnitude is a pure power.
-    assert exponents(np.abs(np.fft.fft2(field)) ** 2, 40) == pytest.approx((a, b), abs=0.02)
+    # On an axis the other frequency is zero and the magnitude is a pure power, to float32 digits of the field.
+    magnitude, log_f = np.abs(np.fft.fft2(field)), np.log(np.arange(1, 41))
+    found = [-stats.linregress(log_f, np.log(row[1:41])).slope for row in (magnitude[0], magnitude[:, 0])]
+    assert found == pytest.approx((a, b), abs=0.001)
 
 
 def test_exponents_are_found_in_the_images():
-    process = Spectrum(resolution=128, seed=3)
-    for index, image in enumerate(process.render(range(8))):
-        drawn = draw_exponents(generator(stream_key(process), index))
-        # The axes are orthogonal, so the power summed over the three channels is that of the components. Rounding to
-        # 8 bits is white noise and drowns high frequencies: the lowest six are left.
-        power = (np.abs(np.fft.fft2(image.astype(float), axes=(0, 1))) ** 2).sum(axis=2)
-        assert exponents(power, 6) == pytest.approx(drawn, abs=0.1)
+    size, process, errors = 128, Spectrum(resolution=128, seed=3), []
+    for index, image in enumerate(process.render(range(300)).astype(float)):
+        # The axes are orthogonal, so the power summed over the three channels is that of the components.
+        power = (np.abs(np.fft.fft2(image, axes=(0, 1))) ** 2).sum(axis=2)
+        a, b = draw_exponents(generator(stream_key(process), index))
+        errors += [exponent_error(row[1 : size // 2], drawn, rounding=size**2 / 12)
+                   for row, drawn in ((power[0], a), (power[:, 0], b))]
+    # From 0.4 to 3.6 the exponent comes out to within 0.0001 to 0.0006, the error of rounding and no more.
+    assert stats.kstest(errors, stats.norm.cdf).pvalue > 0.001
+
+
+def exponent_error(power: np.ndarray, drawn: float, rounding: float) -> float:
+    """The exponent fitted to the power at frequencies 1, 2, .. less the one drawn, over its standard error.
+
+    Rounding to 8 bits is white noise of variance 1/12, that is of power `rounding` in each of three channels. It adds
+    as much to the power P, and moves log |F| = log(P) / 2 by a normal number of variance `rounding` / 2 P where P is
+    far above it. So the slope is a weighted regression, whose standard error follows.
+    """
+    largest = np.argmax(power < 100 * rounding) or len(power)
+    power, x = power[:largest], np.log(np.arange(1, largest + 1))
+    weights = 2 * power / rounding
+    x = x - np.average(x, weights=weights)
+    y = 0.5 * np.log(power - 3 * rounding)
+    return float((-(weights * x * y).sum() / (weights * x**2).sum() - drawn) * np.sqrt((weights * x**2).sum()))
 
 
 def test_mean_and_deviation_are_kept():
@@ -84,6 +97,37 @@ def test_tiny_images_are_finite(size):
 def test_resolution_zero_is_refused():
     with pytest.raises(UserError, match="resolution"):
         Spectrum(resolution=0)
+
+
+def test_white_noise_is_uniform_on_256_points():
+    noise = np.concatenate([white_noise(generator(9, i), (3, 7, 5), 256) for i in range(300)])
+    assert noise.dtype == np.float32 and (noise % 1 == 0.5).all()
+    assert stats.chisquare(np.bincount(noise.astype(int).ravel(), minlength=256)).pvalue > 0.001
+    np.testing.assert_array_equal(white_noise(generator(9, 0), (3, 7, 5), 10), noise[:3] * np.float32(10 / 256))
+
+
+def test_mondrians_follow_their_distribution(monkeypatch):
+    flat, widths = [], []  # pictures before their blur, and its width
+
+    def note(picture: np.ndarray, width: int) -> np.ndarray:
+        flat.append(picture.reshape(3, -1).copy())
+        widths.append(width)
+        return picture
+
+    monkeypatch.setattr(colour_model, "box_blur", note)
+    for i in range(400):
+        mondrian(generator(10, i), 128)
+    bands = [np.split(p, np.flatnonzero((np.diff(p) != 0).any(axis=0)) + 1, axis=1) for p in flat]
+    counts = [len(picture) for picture in bands]
+    # Less than one colour in 5,000 has so small a share that it gets no pixel.
+    assert stats.chisquare(np.bincount(counts, minlength=23)[3:]).pvalue > 0.001 and min(counts) >= 3
+    assert stats.chisquare(np.bincount(widths, minlength=11)[1:]).pvalue > 0.001 and min(widths) >= 1
+    colours = np.concatenate([band[:, 0] for picture in bands for band in picture])
+    assert stats.kstest(colours, stats.uniform(0, 256).cdf).pvalue > 0.001
+    # The first share, one of each picture as shares of one depend on each other, against shares drawn here.
+    found, rng = [picture[0].shape[1] / 128**2 for picture in bands], np.random.default_rng(0)
+    drawn = [0.001 + rng.random(count) for count in counts]
+    assert stats.ks_2samp(found, [shares[0] / shares.sum() for shares in drawn]).pvalue > 0.001
 
 
 def test_mondrian_is_stretched_bands():
