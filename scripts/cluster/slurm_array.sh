@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# A Slurm array: one task for each of the paper's fourteen datasets, from noise to encoder. Four processes of a task write
+# the images, each its shards (the same RANK and WORLD_SIZE that torchrun and Kubernetes set); then one GPU trains.
+#
+#   sbatch scripts/cluster/slurm_array.sh          # from the folder that is to hold data/ and encoders/
+#   squeue --me                                    # a task that was cut off goes on when it is submitted again
+#
+#SBATCH --job-name=noise
+#SBATCH --array=0-13
+#SBATCH --ntasks=4
+#SBATCH --cpus-per-task=4
+#SBATCH --gpus=1
+#SBATCH --mem=32G
+#SBATCH --time=08:00:00
+#SBATCH --output=%x-%a.log
+set -euo pipefail
+# Slurm runs a copy of this file, so the repository is not where the copy is.
+REPO="${REPO:-$SLURM_SUBMIT_DIR}"
+PYTHON="${PYTHON:-$REPO/.venv/bin/python}"
+DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" SAMPLES="${SAMPLES:-105000}"
+export PYTHONPATH="$REPO" PYTHON DATA SAMPLES NAME
+
+mapfile -t names < <("$PYTHON" -m train_align_uniform.status --list all)
+NAME="${names[$SLURM_ARRAY_TASK_ID]}"
+# shellcheck disable=SC2016 # expanded by each of the processes
+srun bash -c 'RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS exec "$PYTHON" -m generators "$NAME" --samples "$SAMPLES" \
+    --output "$DATA/$NAME"'
+# shellcheck disable=SC2086 # a list
+srun --ntasks=1 "$PYTHON" -m train_align_uniform --data "$DATA/$NAME" --output "$ENCODERS/$NAME" ${OPTIONS:-}

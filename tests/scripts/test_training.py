@@ -1,0 +1,61 @@
+"""main.sh and the Slurm array, at toy size on the CPU."""
+
+import json
+import os
+
+import pytest
+
+from .test_scripts import ROOT, bash
+
+MAIN = ROOT / "scripts/train_align_uniform/main.sh"
+TINY = "--precision float32 --width 0.03125 --batch_size 8 --steps 2 --lr 0.05"
+
+
+@pytest.mark.slow
+def test_main_trains_what_is_not_done(tmp_path, make_images):
+    for name in ("stat-wmm", "dead_leaves-mixed"):
+        make_images(tmp_path / "data/small_scale" / name, 22)
+    done = bash(MAIN, "cpu", "stat-wmm", cwd=tmp_path, OPTIONS=TINY)
+    assert done.returncode == 0, done.stderr
+    assert "stat-wmm                  there, without a record         done (2 steps)" in done.stdout
+    written = (tmp_path / "encoders/small_scale/stat-wmm/encoder.pth").stat().st_mtime_ns
+    everything = bash(MAIN, "cpu", cwd=tmp_path, OPTIONS=TINY)
+    assert everything.returncode == 0 and "== dead_leaves-mixed" in everything.stdout, everything.stderr
+    assert "== stat-wmm" not in everything.stdout and "2 of 14 encoders are there" in everything.stdout
+    assert (tmp_path / "encoders/small_scale/stat-wmm/encoder.pth").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], 'without any: OPTIONS="--width 0.25 --steps 600" bash'),
+    (["first"], "pass the numbers of two GPUs"),
+    (["cpu", "stat-wnn"], "no dataset called 'stat-wnn'"),
+])
+def test_bad_input_ends_in_one_line(tmp_path, arguments, message):
+    done = bash(MAIN, *arguments, cwd=tmp_path)
+    assert done.returncode == 1 and message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_gpu_that_is_not_there(tmp_path, make_images):
+    make_images(tmp_path / "data/small_scale/stat-wmm", 22)
+    done = bash(MAIN, "98", "99", cwd=tmp_path, OPTIONS=TINY)
+    assert done.returncode == 1 and "GPU 98 is not there" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_task_of_the_slurm_array(tmp_path):
+    """With an srun that starts its processes one after another."""
+    (tmp_path / "bin").mkdir()
+    srun = tmp_path / "bin/srun"
+    srun.write_text('#!/bin/bash\n[[ "$1" != --ntasks=1 ]] || { shift; exec "$@"; }\n'
+                    'for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" || exit; done\n')
+    srun.chmod(0o755)
+    done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{srun.parent}:{os.environ['PATH']}",
+                SLURM_ARRAY_TASK_ID="0", SLURM_NTASKS="2", SLURM_SUBMIT_DIR=str(ROOT), SAMPLES="1010",
+                OPTIONS=f"{TINY} --gpus")
+    assert done.returncode == 0, done.stderr
+    images = tmp_path / "data/small_scale/dead_leaves-squares"
+    assert json.loads((images / "dataset.json").read_text())["count"] == len(list(images.rglob("*.jpg"))) == 1010
+    assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()

@@ -1,0 +1,58 @@
+"""Which encoders there are, and which can be trained."""
+
+import json
+import sys
+
+import pytest
+
+from train_align_uniform import status
+from utils.cli import UserError
+
+
+@pytest.fixture
+def home(tmp_path, make_images):
+    """Images of three datasets, one of them not finished; one encoder done, one begun, one downloaded."""
+    for name, count in (("stat-wmm", 5), ("stat-spectrum", 5), ("dead_leaves-mixed", 9)):
+        make_images(tmp_path / "data" / name, 5)
+        (tmp_path / "data" / name / "dataset.json").write_text(json.dumps({"count": count}))
+    make_images(tmp_path / "data" / "stylegan-sparse", 2)
+    for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}'}), ("stylegan-random", {"encoder.pth": ""}),
+                        ("stat-spectrum", {"metrics.jsonl": '{"step": 1}\n{"step": 2}\n'})):
+        (tmp_path / "encoders" / name).mkdir(parents=True)
+        for file, text in files.items():
+            (tmp_path / "encoders" / name / file).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def call(home, monkeypatch, capsys):
+    def command(*arguments: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["status", *arguments, "--data", str(home / "data"), "--encoders",
+                                          str(home / "encoders")])
+        status.main()
+        return capsys.readouterr().out.splitlines()
+
+    return command
+
+
+def test_every_state_is_said(call, home):
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in call()}
+    assert lines["stat-wmm"] == "5 images done (27,400 steps)"
+    assert lines["stat-spectrum"] == "5 images at step 2"
+    assert lines["dead_leaves-mixed"] == "not finished (5 of 9) none"
+    assert lines["stylegan-sparse"] == "there, without a record none"
+    assert lines["stylegan-random"] == "none there, not trained here"
+    assert lines["2"] == "of 14 encoders are there"
+    assert lines["images"].startswith("are missing: python -m generators dead_leaves-squares --output ")
+    assert "fractaldb" not in lines
+
+
+def test_names_for_scripts(call):
+    assert len(call("--list", "all")) == 14
+    assert call("--list", "ready") == ["stat-spectrum", "stylegan-sparse"]
+    assert call("stat-wmm", "stylegan-sparse", "fractaldb", "--list", "ready") == ["stylegan-sparse"]
+
+
+def test_a_name_that_is_none(call):
+    with pytest.raises(UserError, match="no dataset called 'stat-wnn'"):
+        call("stat-wnn")

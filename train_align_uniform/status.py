@@ -1,0 +1,68 @@
+"""Which of the paper's fourteen encoders are trained, and which can be.
+
+    python -m train_align_uniform.status
+    python -m train_align_uniform.status --list ready       # names whose images are there and whose encoder is not
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets.folder import RECORD
+from generators.named import find, named_datasets
+from utils.cli import parser, run
+from utils.files import read_json
+from utils.run_folder import RunFolder
+
+
+def images_of(folder: Path) -> str:
+    """What is in the image folder: "105,000 images", "not finished" or "none". Folders without a record, such as
+    downloaded ones, are not counted."""
+    if not (folder / RECORD).exists():
+        return "there, without a record" if (folder / "train").is_dir() else "none"
+    count = int(read_json(folder / RECORD)["count"])
+    there = sum(len(os.listdir(shard)) for shard in (folder / "train").glob("*"))
+    return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
+
+
+def encoder_of(folder: Path) -> str:
+    """How far the run is: "done (27,400 steps)", "at step 1,200", or "none"."""
+    run_folder = RunFolder(folder)
+    if run_folder.done:
+        return f"done ({run_folder.done['steps']:,} steps)"
+    if (folder / "encoder.pth").exists():
+        return "there, not trained here"
+    steps = run_folder.metrics()
+    return f"at step {steps[-1]['step']:,}" if steps else "none"
+
+
+def ready(names: Sequence[str], data: Path, encoders: Path) -> list[str]:
+    """Those of `names` whose images are there and whose encoder is not."""
+    return [name for name in names if not images_of(data / name).startswith(("none", "not finished"))
+            and not encoder_of(encoders / name).startswith(("done", "there"))]
+
+
+def main() -> None:
+    options = parser("python -m train_align_uniform.status", __doc__)
+    options.add_argument("names", nargs="*", help="datasets (default: the fourteen the paper trained on)")
+    options.add_argument("--data", type=Path, default=Path("data/small_scale"), help="folder of image folders")
+    options.add_argument("--encoders", type=Path, default=Path("encoders/small_scale"), help="folder of run folders")
+    options.add_argument("--list", choices=["all", "ready"], help="print names only, one a line")
+    args = options.parse_args()
+    names = [find(name).name for name in args.names] or [name for name, entry in named_datasets().items()
+                                                         if entry.trained]
+    if args.list:
+        print("\n".join(names if args.list == "all" else ready(names, args.data, args.encoders)))
+        return
+    states = {name: (images_of(args.data / name), encoder_of(args.encoders / name)) for name in names}
+    for name, (images, encoder) in states.items():
+        print(f"{name:26}{images:32}{encoder}")
+    done = sum(encoder.startswith(("done", "there")) for _, encoder in states.values())
+    print(f"{done} of {len(names)} encoders are there")
+    if lacking := [name for name, (images, _) in states.items() if images.startswith(("none", "not finished"))]:
+        print(f"images are missing: python -m generators {lacking[0]} --output {args.data / lacking[0]}"
+              f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}")
+
+
+if __name__ == "__main__":
+    run(main)
