@@ -6,7 +6,7 @@ rate 1e-3 and betas (0.5, 0.999), 100 epochs, learning rate ×0.2 after epochs 6
 the validation set. Images are decoded again in every epoch: hours on a CPU for 100,000 images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,33 +55,46 @@ class RandomViews(Dataset):
         return torch.from_numpy(np.array(view)), int(self.labels[i])
 
 
-def train_linear(features: Features, paths: Sequence[Path], labels: np.ndarray, classes: int, seed: int,
-                 device: torch.device, workers: int = 0, epochs: int = EPOCHS) -> nn.Linear:
+def fit_linear(batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]], dimensions: int, classes: int, seed: int,
+               device: torch.device, epochs: int = EPOCHS) -> nn.Linear:
     """The linear layer after the last epoch, on `device`.
 
-    features: what the frozen encoder makes of a batch; paths, labels (int64 [N]): the training images. Initial weights
-    (nn.Linear's default), order and crops are functions of `seed`. Raises UserError if the loss is not finite.
+    batches: for an epoch, features float32 [B, dimensions] and labels int64 [B] of its batches. Initial weights are
+    nn.Linear's default, a function of `seed`. Raises UserError if the loss is not finite.
     """
-    dataset = RandomViews(paths, labels, seed)
-    dimensions = features(dataset[0][0][None].to(device)).shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(stable_key("linear layer", seed))
         linear = nn.Linear(dimensions, classes).to(device)
     optimizer = torch.optim.Adam(linear.parameters(), lr=LEARNING_RATE, betas=BETAS)
     milestones = [round(share * epochs) for share in DECAY_AT]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
-
-    with Progress(epochs * len(paths), "linear probe", "images") as progress:
+    with Progress(epochs, "linear probe", "epochs") as progress:
         for epoch in range(epochs):
-            order = permutation(stable_key("probe order", seed), epoch, len(paths)) + epoch * len(paths)
-            for images, targets in DataLoader(dataset, BATCH_SIZE, sampler=order.tolist(), num_workers=workers):
-                x = features(images.to(device))
-                loss = F.cross_entropy(linear(x), targets.to(device))
+            for x, labels in batches(epoch):
+                loss = F.cross_entropy(linear(x), labels.to(device))
                 if not loss.isfinite():
                     raise UserError("the probe's loss is not finite; check the encoder: its features may be damaged")
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                progress.update(len(images))
             schedule.step()
+            progress.update(1)
     return linear
+
+
+def train_linear(features: Features, paths: Sequence[Path], labels: np.ndarray, classes: int, seed: int,
+                 device: torch.device, workers: int = 0, epochs: int = EPOCHS) -> nn.Linear:
+    """`fit_linear` on random crops: the whole protocol.
+
+    features: what the frozen encoder makes of a batch; paths, labels (int64 [N]): the training images. Order and crops
+    are functions of `seed`.
+    """
+    dataset = RandomViews(paths, labels, seed)
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = permutation(stable_key("probe order", seed), epoch, len(paths)) + epoch * len(paths)
+        for images, targets in DataLoader(dataset, BATCH_SIZE, sampler=order.tolist(), num_workers=workers):
+            yield features(images.to(device)), targets
+
+    dimensions = features(dataset[0][0][None].to(device)).shape[1]
+    return fit_linear(batches, dimensions, classes, seed, device, epochs)

@@ -34,7 +34,7 @@ if [ -n "$DATA" ]; then
         fail "$DATA needs train/<class>/ and val/<class>/; pass such a folder, or none to download CIFAR-10"
 else
     DATA="$OUT/cifar10"
-    run datasets.cifar10 --output "$DATA"
+    run datasets.small_photos cifar10 --output "$DATA"
 fi
 
 train_one() { # NAME SEED

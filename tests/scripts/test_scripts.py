@@ -41,7 +41,8 @@ def test_every_script_parses_and_is_strict(script):
     assert script.name == "common.sh" or "\nset -euo pipefail\n" in script.read_text()
 
 
-@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name not in ("common.sh", "test.sh", "slurm_array.sh")],
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name not in ("common.sh", "test.sh",
+                                                                                  "slurm_array.sh")],
                          ids=lambda path: path.name)
 def test_help_is_the_comment_at_the_top(script, tmp_path):
     done = bash(script, "--help", cwd=tmp_path, PYTHON="/none")

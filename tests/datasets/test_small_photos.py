@@ -1,18 +1,19 @@
-"""CIFAR-10 as a folder, from batches in the published format (the download itself is torchvision's)."""
+"""Small photos as a folder, from what torchvision gives (the download itself is torchvision's)."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import cifar10
+from datasets import small_photos
 from datasets.folder import labelled_images, read_rgb
+from datasets.small_photos import write_small_photos
 from utils.cli import UserError
 
 
 class Fixture:
     """What torchvision's dataset offers: classes, length, and (image, label) pairs."""
 
-    classes = ("airplane", "frog")
+    classes = ("airplane", "T-shirt/top")
 
     def __init__(self, root, train, download):
         self.images = np.random.default_rng(train).integers(0, 256, (6 if train else 4, 32, 32, 3), dtype=np.uint8)
@@ -27,17 +28,17 @@ class Fixture:
 
 
 def test_pixels_and_classes_are_kept_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar10, "CIFAR10", Fixture)
-    cifar10.write_cifar10(tmp_path)
+    monkeypatch.setitem(small_photos.DATASETS, "cifar10", Fixture)
+    write_small_photos("cifar10", tmp_path)
     (tmp_path / "done.json").unlink()
-    (tmp_path / "val/frog/00003.png").unlink()
-    cifar10.write_cifar10(tmp_path)
+    (tmp_path / "val/T-shirt-top/00003.png").unlink()
+    write_small_photos("cifar10", tmp_path)
     for split, train in (("train", True), ("val", False)):
         images = Fixture(None, train, True).images
         paths, labels, classes = labelled_images(tmp_path, split)
-        assert classes == list(Fixture.classes) and len(paths) == len(images)
+        assert classes == ["T-shirt-top", "airplane"] and len(paths) == len(images)
         for path, label in zip(paths, labels, strict=True):
-            assert int(path.stem) % 2 == label
+            assert 1 - int(path.stem) % 2 == label
             assert np.array_equal(np.asarray(read_rgb(path)), images[int(path.stem)])
 
 
@@ -46,13 +47,13 @@ def test_a_download_that_fails_says_why_and_what_to_do(tmp_path, monkeypatch, re
     def fail(*args, **kwargs):
         raise OSError(reason)
 
-    monkeypatch.setattr(cifar10, "CIFAR10", fail)
-    with pytest.raises(UserError, match=rf"could not be downloaded to .*/download \({reason}\); .*network and room"):
-        cifar10.write_cifar10(tmp_path / "cifar10")
+    monkeypatch.setitem(small_photos.DATASETS, "cifar10", fail)
+    with pytest.raises(UserError, match=rf"not be downloaded to .*/download/cifar10 \({reason}\); .*network and room"):
+        write_small_photos("cifar10", tmp_path / "cifar10")
 
 
 def test_other_files_are_left_alone(tmp_path):
     (tmp_path / "train/cat").mkdir(parents=True)
     with pytest.raises(UserError, match="holds other files"):
-        cifar10.write_cifar10(tmp_path)
+        write_small_photos("cifar10", tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["train", "cat"]
