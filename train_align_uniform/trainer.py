@@ -113,8 +113,10 @@ class Trainer:
     def __init__(self, config: Config, images: np.ndarray, device: torch.device, gpus: Sequence[int] = (),
                  processes: Processes = ALONE):
         self.config, self.images, self.device, self.processes = config, images, device, processes
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
         self.steps_per_epoch = config.steps_per_epoch(len(images), processes.count)
         self.total_steps = config.total_steps(len(images))
+        self._require_different(images[:: len(images) // 256 or 1])
         self.encoder = SmallAlexNet(config.width).initialize(config.seed)
         self.encoder = self.encoder.to(device, memory_format=torch.channels_last).train()
         if processes.count > 1 and device.type == "cuda":  # torch has none for CPUs, which normalise their own share
@@ -133,7 +135,16 @@ class Trainer:
         self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.precision]
         self.step = 0  # steps taken
         self.seconds = 0.0  # spent in them, over all starts
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    @staticmethod
+    def _require_different(images: np.ndarray) -> None:
+        """Raises UserError for images, uint8 [N, H, W, 3], from which nothing can be learnt."""
+        why = ("so all embeddings would be one point (alignment 0, uniformity 0), and nothing can be learnt; see that "
+               "--data is what you mean")
+        if (images == images[:, :1, :1]).all():
+            raise UserError(f"each of {len(images)} images looked at is of one colour, {why}")
+        if (images == images[:1]).all():
+            raise UserError(f"{len(images)} images looked at are one image many times, {why}")
 
     def batch_indices(self, step: int) -> tuple[int, np.ndarray]:
         """(epoch, image indices) of a step: a function of the seed and the step alone."""
@@ -168,6 +179,7 @@ class Trainer:
         if c.loss == "nt-xent":
             loss = nt_xent_loss(zx, zy, c.temperature)
         self._require_finite("loss", loss, self.step + 1)
+        self._require_spread(zx.detach(), align, uniform)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         gradients = [p.grad for p in self.encoder.parameters() if p.grad is not None]
@@ -180,6 +192,17 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         return {"loss": loss.item(), "align": align.item(), "uniform": uniform.item(), "lr": lr}
+
+    def _require_spread(self, z: Tensor, align: Tensor, uniform: Tensor) -> None:
+        """Raises UserError for embeddings off the unit sphere, where the losses mean nothing, or all in one point."""
+        off = (z.norm(dim=1) - 1).abs().max()
+        if off > 1e-3:
+            raise UserError(f"the length of an embedding is {off.item():.3g} away from 1 at step {self.step + 1}; the "
+                            "encoder must end in L2Norm, and no image may come out of its last layer as zeros")
+        if align < 1e-6 and uniform > -1e-6:
+            raise UserError(f"all embeddings are one point at step {self.step + 1} (alignment 0, uniformity 0): the "
+                            f"encoder has collapsed. Lower --lr (now {self.config.base_lr:g}) or raise --unif_w, and "
+                            "choose a new --output")
 
     def _require_finite(self, what: str, value: Tensor, step: int) -> None:
         if not torch.isfinite(value):

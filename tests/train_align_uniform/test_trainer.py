@@ -247,3 +247,32 @@ def test_a_step_is_the_published_recipe(images):
         model.load_state_dict(kept, strict=False)
     for name, value in trainer.encoder.state_dict().items():
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    (lambda images: np.broadcast_to(images[:, :1, :1], images.shape), "of one colour, so all embeddings"),
+    (lambda images: np.broadcast_to(images[:1], images.shape), "one image many times, so all embeddings"),
+])
+def test_images_that_teach_nothing_are_refused(images, spoil, said):
+    with pytest.raises(UserError, match=said):
+        Trainer(SMALL, spoil(images), CPU)
+    mixed = spoil(images).copy()
+    mixed[-1] = images[-1]  # one image that differs is enough
+    Trainer(SMALL, mixed, CPU)
+
+
+def test_embeddings_off_the_sphere_or_in_one_point_stop_the_run(images):
+    trainer = Trainer(SMALL, images, CPU)
+    linear, norm = trainer.encoder.blocks[7]
+    trainer.encoder.blocks[7][1] = torch.nn.Identity()
+    before = {name: value.clone() for name, value in trainer.encoder.named_parameters()}
+    with pytest.raises(UserError, match="away from 1 at step 1; the encoder must end in L2Norm"):
+        trainer.train_step()
+    trainer.encoder.blocks[7][1] = norm
+    with torch.no_grad():
+        linear.weight.zero_()
+        linear.bias.fill_(1)
+    with pytest.raises(UserError, match="all embeddings are one point at step 1"):
+        trainer.train_step()
+    for name, value in trainer.encoder.named_parameters():
+        assert torch.equal(value, before[name]) or name.startswith("blocks.7.0")
