@@ -36,8 +36,9 @@ def prepare(task: VtabTask, root: Path, route: str | None = None, source: Path |
     route: one of task.routes (default: the first). source: the folder of its files; None downloads them. partial:
     accept other numbers of images than VTAB's. Does nothing if it was done before.
 
-    Raises UserError if the task has no such route, if `root` holds something else there or is being prepared by another
-    process, for whatever is wrong in the source, and for wrong counts; what was written stays in <task>.incomplete.
+    Raises UserError if the task has no such route, if `root` holds something else there, or less than was prepared, or
+    what another process prepares or another source began, for whatever is wrong in the source, and for wrong counts;
+    what was written stays in <task>.incomplete.
     """
     folder, work = root / task.name, root / f"{task.name}.incomplete"
     if route not in (None, *task.routes):
@@ -65,33 +66,69 @@ def prepare(task: VtabTask, root: Path, route: str | None = None, source: Path |
     return record
 
 
-def _finished(task: VtabTask, folder: Path, route: str | None, partial: bool) -> dict[str, Any] | None:
-    """The record of a prepared task, None if there is none yet. Raises UserError if it is not what is asked for."""
+def _record(task: VtabTask, folder: Path) -> dict[str, Any] | None:
+    """The record of a prepared task, None if there is none yet. Raises UserError if the folder is not ours."""
     if not folder.exists():
         return None
     record = read_json(folder / RECORD) if (folder / RECORD).exists() else None
     ours = {"name", "count", "val", "route", "split", "complete"}
     if not isinstance(record, dict) or not ours <= record.keys() or record["name"] != f"vtab-{task.name}":
         raise UserError(f"{folder} was not made by this command; move it away, or choose another --root")
+    return record
+
+
+def _finished(task: VtabTask, folder: Path, route: str | None, partial: bool) -> dict[str, Any] | None:
+    """The record of a prepared task, None if there is none yet. Raises UserError if it is not what is asked for, or if
+    images were removed since, which takes seconds to see for the largest.
+    """
+    record = _record(task, folder)
+    if record is None:
+        return None
     if route not in (None, record["route"]):
         raise UserError(f"{folder} was prepared by --route {record['route']}; remove it to prepare it by {route}")
     if not (record["complete"] or partial):
         raise UserError(f"{folder} was prepared with --partial ({record['count']:,} train and {record['val']:,} val "
                         "images); remove it to prepare all of it, or pass --partial to keep it")
+    for split, count in (("train", record["count"]), ("val", record["val"])):
+        found = sum(not name.startswith(".") for _, _, names in os.walk(folder / split) for name in names)
+        if found != count:
+            raise UserError(f"{folder}/{split} holds {found:,} of its {count:,} images; remove {folder} and run the "
+                            "same command again")
     return record
 
 
 def _begun(work: Path) -> dict[str, Any] | None:
-    """How the preparation in `work` was begun and which parts of the source are done; None if it was not."""
-    return read_json(work / "begun.json") if (work / "begun.json").exists() else None
+    """How the preparation in `work` was begun and which parts of the source are done; None if it was not.
+
+    Raises UserError if its note of that is damaged.
+    """
+    path = work / "begun.json"
+    if not path.exists():
+        return None
+    try:
+        begun = read_json(path)
+    except UserError:
+        begun = None
+    match begun:
+        case {"route": str(), "source": str() | None, "done": dict(done)}:
+            if all(isinstance(count, int) for count in done.values()):
+                return begun
+    raise UserError(f"{path} is damaged, so what lies beside it cannot be used; remove {work}")
+
+
+def _way(source: str | None) -> str:
+    return f"with --source {source}" if source else "by downloading, without --source"
 
 
 def _fill(task: VtabTask, route: str, source: Path | None, partial: bool, work: Path) -> None:
     """Write the images of all parts of the source that are not done yet to `work`/images."""
-    begun = _begun(work) or {"route": route, "source": None, "done": {}}
+    origin = str(source.resolve()) if source else None
+    begun = _begun(work) or {"route": route, "source": origin, "done": {}}
     if begun["route"] != route:
         raise UserError(f"{work} was begun by --route {begun['route']}; pass that to go on, or remove the folder")
-    begun["source"] = source and str(source)
+    if begun["source"] != origin:  # its images would mix with those of the first
+        raise UserError(f"{work} was begun {_way(begun['source'])}, not {_way(origin)}; pass the first again to go on, "
+                        f"or remove {work}")
     write_json(work / "begun.json", begun)
     remove_leftovers(work / "images")
     parts = importlib.import_module(f"datasets.vtab_{route}").parts  # now: torchvision takes seconds to import
@@ -131,18 +168,23 @@ def _checked(task: VtabTask, route: str, source: Path | None, partial: bool, wor
 
 
 def status_line(task: VtabTask, root: Path) -> tuple[str, str]:
-    """The state of `task` in `root` (ready, partial, incomplete or missing), and what is there or the next command."""
+    """The state of `task` in `root` (ready, partial, incomplete, missing, foreign or damaged), and what is there, the
+    next command or what is wrong. Images of a prepared task are not counted.
+    """
     folder, work = root / task.name, root / f"{task.name}.incomplete"
-    if folder.exists():
-        try:
-            record = _finished(task, folder, None, partial=True) or {}
-        except UserError as error:
-            return "foreign", str(error)
+    try:
+        record = _record(task, folder)
+    except UserError as error:
+        return "foreign", str(error)
+    if record is not None:
         there = f"{record['count']:,} train, {record['val']:,} val, {record['route']} ({record['split']})"
         if record["complete"]:
             return "ready", there
         return "partial", f"{there}; for all: {_all_images(task, record['route'], root)}"
-    begun = _begun(work)
+    try:
+        begun = _begun(work)
+    except UserError as error:
+        return "damaged", str(error)
     if begun is None:
         return "missing", _command(task, root)
     counts = count_images(work / "images", task.classes)

@@ -80,14 +80,11 @@ def read_shard(task: VtabTask, path: Path, split: str) -> Iterator[LabelledImage
                 if len(images) > 1:
                     raise UserError(f"{path}: {key} has {len(images)} images; fetch the shard again")
                 raise UserError(f"{path}: {key} has no {lacks}; fetch the shard again")
-            where = f"{path}: {key}.cls"
-            try:
-                native = int(members["cls"])
-            except ValueError:
-                raise UserError(f"{where} holds {members['cls'][:40]!r} instead of a label; fetch the shard again"
-                                ) from None
+            where, digits = f"{path}: {key}.cls", members["cls"].strip()
+            if not digits.isdigit() or len(digits) > 9:  # int() also takes 0_3 for a number
+                raise UserError(f"{where} holds {members['cls'][:40]!r} instead of a label; fetch the shard again")
             yield LabelledImage(_ours(task, path, key) if task.unsplit else SPLITS[split], key,
-                                task.label(native, where), images[0], members[images[0]])
+                                task.label(int(digits), where), images[0], members[images[0]])
     except tarfile.TarError as error:
         raise UserError(f"{path} is cut off or damaged ({error}); fetch it again") from None
 

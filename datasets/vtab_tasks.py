@@ -22,7 +22,6 @@ class VtabTask:
     """One task. `train`, `val`, `trainval` and `test` are VTAB's numbers of images."""
 
     name: str
-    vtab_name: str  # in task_adaptation
     vtab_1k: str  # the folder in the VTAB-1k archive
     group: str
     classes: int
@@ -69,48 +68,46 @@ _NORB = {"originals": "val is the second half of the official test set and train
 _SUN = {"shards": f"the shards hold all images in one split; these 21,750 of val are drawn by us (seed {OUR_SEED}), "
                   "VTAB's are others"}
 _KITTI = {"shards": "built from version 3.3.0 of TensorFlow Datasets' kitti, VTAB from 3.1.0"}
-_KAGGLE = "diabetic_retinopathy(config=\"btgraham-300\")"
-_DISTANCE = "closest_object_distance"
 
 TASKS: dict[str, VtabTask] = {task.name: task for task in (
-    VtabTask("caltech101", "caltech101", "caltech101", "natural",
+    VtabTask("caltech101", "caltech101", "natural",
              102, 2754, 306, 3060, 6084, "wds_vtab-caltech101"),
-    VtabTask("cifar100", "cifar(num_classes=100)", "cifar", "natural",
+    VtabTask("cifar100", "cifar", "natural",
              100, 45_000, 5000, 50_000, 10_000, "wds_vtab-cifar100", _TORCHVISION),
-    VtabTask("dtd", "dtd", "dtd", "natural",
+    VtabTask("dtd", "dtd", "natural",
              47, 1880, 1880, 3760, 1880, "wds_vtab-dtd", _TORCHVISION),
-    VtabTask("flowers102", "oxford_flowers102", "oxford_flowers102", "natural",
+    VtabTask("flowers102", "oxford_flowers102", "natural",
              102, 1020, 1020, 2040, 6149, "wds_vtab-flowers", _TORCHVISION),
-    VtabTask("pets", "oxford_iiit_pet", "oxford_iiit_pet", "natural",
+    VtabTask("pets", "oxford_iiit_pet", "natural",
              37, 2944, 736, 3680, 3669, "wds_vtab-pets", _TORCHVISION),
-    VtabTask("sun397", "sun397", "sun397", "natural",
+    VtabTask("sun397", "sun397", "natural",
              397, 76_128, 10_875, 87_003, 21_750, "wds_sun397", unsplit=108_754, notes=_SUN),
-    VtabTask("svhn", "svhn", "svhn", "natural",
+    VtabTask("svhn", "svhn", "natural",
              10, 65_931, 7326, 73_257, 26_032, "wds_vtab-svhn", _TORCHVISION),
-    VtabTask("patch_camelyon", "patch_camelyon", "patch_camelyon", "specialized",
+    VtabTask("patch_camelyon", "patch_camelyon", "specialized",
              2, 262_144, 32_768, 294_912, 32_768, "wds_vtab-pcam", ("shards", "torchvision")),
-    VtabTask("eurosat", "eurosat", "eurosat", "specialized",
+    VtabTask("eurosat", "eurosat", "specialized",
              10, 16_200, 5400, 21_600, 5400, "wds_vtab-eurosat"),
-    VtabTask("resisc45", "resisc45", "resisc45", "specialized",
+    VtabTask("resisc45", "resisc45", "specialized",
              45, 18_900, 6300, 25_200, 6300, "wds_vtab-resisc45"),
-    VtabTask("retinopathy", _KAGGLE, "diabetic_retinopathy", "specialized",
+    VtabTask("retinopathy", "diabetic_retinopathy", "specialized",
              5, 35_126, 10_906, 46_032, 42_670, "wds_vtab-diabetic_retinopathy"),
-    VtabTask("clevr_count", 'clevr(task="count_all")', "clevr_count", "structured",
+    VtabTask("clevr_count", "clevr_count", "structured",
              8, 63_000, 7000, 70_000, 15_000, "wds_vtab-clevr_count_all", _ORIGINALS),
-    VtabTask("clevr_distance", f'clevr(task="{_DISTANCE}")', "clevr_dist", "structured",
-             6, 63_000, 7000, 70_000, 15_000, f"wds_vtab-clevr_{_DISTANCE}", _ORIGINALS),
-    VtabTask("dmlab", "dmlab", "dmlab", "structured",
+    VtabTask("clevr_distance", "clevr_dist", "structured",
+             6, 63_000, 7000, 70_000, 15_000, "wds_vtab-clevr_closest_object_distance", _ORIGINALS),
+    VtabTask("dmlab", "dmlab", "structured",
              6, 65_550, 22_628, 88_178, 22_735, "wds_vtab-dmlab"),
-    VtabTask("dsprites_location", 'dsprites(predicted_attribute="label_x_position",num_classes=16)', "dsprites_loc",
-             "structured", 16, 589_824, 73_728, 663_552, 73_728, "wds_vtab-dsprites_label_x_position", _ORIGINALS,
+    VtabTask("dsprites_location", "dsprites_loc", "structured",
+             16, 589_824, 73_728, 663_552, 73_728, "wds_vtab-dsprites_label_x_position", _ORIGINALS,
              native_classes=32, notes=_SPRITES),
-    VtabTask("dsprites_orientation", 'dsprites(predicted_attribute="label_orientation",num_classes=16)', "dsprites_ori",
-             "structured", 16, 589_824, 73_728, 663_552, 73_728, "wds_vtab-dsprites_label_orientation", _ORIGINALS,
+    VtabTask("dsprites_orientation", "dsprites_ori", "structured",
+             16, 589_824, 73_728, 663_552, 73_728, "wds_vtab-dsprites_label_orientation", _ORIGINALS,
              native_classes=40, notes=_SPRITES),
-    VtabTask("kitti_distance", 'kitti(task="closest_vehicle_distance")', "kitti", "structured",
+    VtabTask("kitti_distance", "kitti", "structured",
              4, 6347, 423, 6770, 711, "wds_vtab-kitti_closest_vehicle_distance", notes=_KITTI),
-    VtabTask("smallnorb_azimuth", 'smallnorb(predicted_attribute="label_azimuth")', "smallnorb_azi", "structured",
+    VtabTask("smallnorb_azimuth", "smallnorb_azi", "structured",
              18, 24_300, 12_150, 36_450, 12_150, "wds_vtab-smallnorb_label_azimuth", _ORIGINALS, notes=_NORB),
-    VtabTask("smallnorb_elevation", 'smallnorb(predicted_attribute="label_elevation")', "smallnorb_ele", "structured",
+    VtabTask("smallnorb_elevation", "smallnorb_ele", "structured",
              9, 24_300, 12_150, 36_450, 12_150, "wds_vtab-smallnorb_label_elevation", _ORIGINALS, notes=_NORB),
 )}

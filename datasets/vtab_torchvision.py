@@ -3,6 +3,7 @@
 Nothing is decoded and encoded again: image files are copied, and arrays become PNG.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial as bound
 from pathlib import Path
@@ -74,22 +75,40 @@ def parts(task: VtabTask, source: Path | None, downloads: Path, partial: bool) -
 
     Raises UserError if the files are not there, are damaged, or cannot be fetched.
     """
+    if source is None:
+        _download(task, downloads)
     for split in ("train", "val"):
-        yield split, _images(task, split, source, downloads)
+        yield split, _images(task, split, source or downloads, source is None)
 
 
-def _images(task: VtabTask, split: str, source: Path | None, downloads: Path) -> Iterator[LabelledImage]:
-    root = source or downloads
-    root.mkdir(parents=True, exist_ok=True)
+def _download(task: VtabTask, downloads: Path) -> None:
+    """Fetch and unpack all of `task`, from the beginning if that was cut off: torchvision would take a folder that was
+    unpacked in part for a whole one.
+    """
+    mark = downloads / "complete"
+    if mark.exists():
+        return
+    if downloads.exists():
+        shutil.rmtree(downloads)
+    downloads.mkdir(parents=True)
+    for split in ("train", "val"):
+        _load(task, split, downloads, fetch=True)
+    mark.touch()
+
+
+def _load(task: VtabTask, split: str, root: Path, fetch: bool) -> list[Loaded]:
     try:
-        loaded = LOADERS[task.name](root, split, source is None)
+        return LOADERS[task.name](root, split, fetch)
     except (OSError, RuntimeError, ValueError, LookupError) as error:
         reason = str(error).partition(". You can use download=True")[0]
-        way = ("see that there is a network and room, and run the same command again" if source is None else
+        way = ("see that there is a network and room, and run the same command again" if fetch else
                "give torchvision's root folder as --source, or leave it out to download")
         raise UserError(f"torchvision cannot read {task.name} in {root} ({reason}); {way}") from None
+
+
+def _images(task: VtabTask, split: str, root: Path, fetch: bool) -> Iterator[LabelledImage]:
     number = 0
-    for images, labels in loaded:
+    for images, labels in _load(task, split, root, fetch):
         for i, native in enumerate(labels):
             label = task.label(int(native), f"{root}: {split} image {number}")
             if isinstance(images[0], Path):

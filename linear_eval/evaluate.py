@@ -41,10 +41,14 @@ def identity(task: Task, row: Row, protocol: str, train_limit: int | None, seed:
         raise UserError(f"{count} training images for the {classes} classes of {task.name}: take at least one a class")
     PROTOCOLS[protocol].check(row)
     counts = {"train": count, "train_available": available, "val": len(task.val.paths), "classes": classes}
-    whole = count == available and task.selection != "given list"
+    selection = task.selection
+    if count == available and selection != "given list":
+        selection = "all"
+    elif count < available and selection == "given list":
+        selection = "part of given list"
     return {"encoder": row.name, **row.facts, "view": str(row.view), "task": task.name, "task_sha256": task.sha256,
             "task_complete": task.complete, "protocol": protocol, "seed": seed,
-            "selection": "all" if whole else task.selection, "counts": counts}
+            "selection": selection, "counts": counts}
 
 
 def finished(path: Path, expected: dict[str, Any]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ on after the last batch written. It may be deleted at any time. The JSON beside 
 
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 from linear_eval.rows import Row
 from linear_eval.task import Split
 from utils.cli import UserError
-from utils.files import errors_name, locked, write_json
+from utils.files import errors_name, locked, read_json, write_json
 from utils.progress import Progress
 from utils.seeding import stable_key
 
@@ -44,11 +45,11 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
             start += len(features)
         return out
     path = _file(row, split, rows, device, cache)
-    if not path.exists():
+    if not _intact(path):
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with locked(partial, wait=True), errors_name(path):
-            if not path.exists():  # the command that held the lock may have made it
+            if not _intact(path):  # the command that held the lock may have made it
                 _write(path, partial, row, split, rows, device)
     kept = torch.from_numpy(np.load(path, mmap_mode="c"))  # "c", since torch has no read-only tensors
     return kept if device.type == "cpu" else kept.to(device)
@@ -83,7 +84,8 @@ def _file(row: Row, split: Split, rows: np.ndarray, device: torch.device, cache:
     sha256 = hashlib.sha256()
     for path in (split.paths[i] for i in rows):
         status = path.stat()
-        sha256.update(f"{path.parent.name}/{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+        sha256.update(os.fsencode(path.resolve()))  # ctime changes with the contents, also where mtime is set back
+        sha256.update(f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode())
     return cache / f"{stable_key(facts, sha256.hexdigest()):016x}.npy"
 
 
@@ -100,8 +102,25 @@ def _write(path: Path, partial: Path, row: Row, split: Split, rows: np.ndarray, 
                 progress.update(len(features))
         file.flush()
         os.fsync(file.fileno())
-    write_json(path.with_suffix(".json"), {"row": row.name, **row.facts, "view": str(row.view), "images": len(rows)})
+    write_json(path.with_suffix(".json"), {"row": row.name, **row.facts, "view": str(row.view), "images": len(rows),
+                                           "crc32": _crc32(partial)})
     os.replace(partial, path)
+
+
+def _intact(path: Path) -> bool:
+    """Whether the file is there with the bytes that were written."""
+    try:
+        return _crc32(path) == read_json(path.with_suffix(".json"))["crc32"]
+    except (FileNotFoundError, UserError, KeyError, TypeError):
+        return False
+
+
+def _crc32(path: Path) -> int:
+    checksum = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 24):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def _whole_batches(file: BinaryIO, batch_size: int) -> int:

@@ -10,6 +10,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mode
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from datasets.vtab_tasks import GROUPS, TASKS
 from linear_eval.paper_chart import Column, bar_chart
 from linear_eval.published import Figure, in_order, noise, published
 from linear_eval.ranking import FEWEST, rank_correlation
-from linear_eval.results import Result, Setting, distinct, settings, task_of
+from linear_eval.results import Result, Setting, distinct, escaped, settings, task_of
 from utils.files import write_bytes
 
 
@@ -86,22 +87,27 @@ def _group_mean(group: str, by_task: dict[str, dict[str, dict[int, float]]], fig
 
 
 def _table(columns: Sequence[Column], rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Lines of a Markdown table; columns with published figures have these and the difference beside them."""
+    """Lines of a Markdown table; columns with published figures have these and the difference beside them.
+
+    How most of a column's figures were read stands in its head; where one was read otherwise, that stands beside it.
+    """
+    reads = [mode(figure.read for figure in column.figures.values()) if column.figures else "" for column in columns]
     heads = []
-    for column in columns:
-        read = next(iter(column.figures.values())).read if column.figures else ""
+    for column, read in zip(columns, reads, strict=True):
         heads += [column.title, f"published ({read})", "difference"] if read else [column.title]
     lines = ["| | | " + " | ".join(heads) + " |", "|---|---|" + "---:|" * len(heads)]
     previous = ""
     for family, name in rows:
-        texts = ["" if family == previous else family, name]
-        for column in columns:
+        texts = ["" if family == previous else family, escaped(name)]
+        for column, read in zip(columns, reads, strict=True):
             mean, sd = column.mean(name), column.sd(name)
             spread = "" if sd is None else f" ± {sd:.2f}"
             texts.append(column.partial.get(name, "missing") if mean is None else
                          f"{mean:.2f}{spread} (n = {len(column.ours[name])})")
             if column.figures:
-                texts += [str(column.figures.get(name, "")), _points(column.difference(name))]
+                figure = column.figures.get(name)
+                other = f" ({figure.read})" if figure and figure.read != read else ""
+                texts += [f"{figure or ''}{other}", _points(column.difference(name))]
         lines.append("| " + " | ".join(texts) + " |")
         previous = family
     return lines
@@ -164,6 +170,12 @@ def comma_separated(sections: Sequence[Section]) -> str:
                                      figure or "", figure.read if figure else "", "" if gap is None else f"{gap:.4f}",
                                      column.partial.get(name, "")])
     return text.getvalue()
+
+
+def left_out(results: Sequence[Result]) -> list[str]:
+    """The tasks with results that these tables leave out, because some of the task's images were missing."""
+    names = {"imagenet100", "imagenet1k", *(f"vtab-{name}" for name in TASKS)}
+    return sorted({result["task"] for result in results if result["task"] in names and task_of(result) not in names})
 
 
 def write_paper_tables(results: Sequence[Result], output: Path) -> list[str]:

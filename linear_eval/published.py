@@ -38,10 +38,11 @@ def published(column: str, architecture: str = "SmallAlexNet") -> dict[str, Figu
         if block["architecture"] == architecture and column in block["columns"]:
             place = list(block["columns"]).index(column)
             for name, values in block["accuracy"].items():
-                text = str(values[place] if isinstance(values, list) else values)
+                text, _, points = str(values[place] if isinstance(values, list) else values).partition(" ± ")
                 number = text.lstrip(">≈")
-                figures.setdefault(name, Figure(float(number), text.removesuffix(number), block["columns"][column],
-                                                block["what"], block["source"]))
+                read = f"digitised ± {points}" if points else block["columns"][column]
+                figures.setdefault(name, Figure(float(number), text.removesuffix(number), read, block["what"],
+                                                block["source"]))
     return figures
 
 

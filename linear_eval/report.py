@@ -9,7 +9,8 @@ initialisation at the same layer and width, with its 95 % interval (Welch) where
 was not measured is shown as missing. The same files give the same bytes.
 
 Where there are results on ImageNet-100 (ImageNet-1k, VTAB), it also writes imagenet100.md, .csv and .png (imagenet1k,
-vtab): ours beside the published figures, in the order of the paper's charts.
+vtab): ours beside the published figures, in the order of the paper's charts. Results on a part of such a task's images
+are left out of these, and named.
 """
 
 import csv
@@ -24,8 +25,8 @@ import numpy as np
 from scipy import stats
 
 from linear_eval.baselines import BASELINES
-from linear_eval.paper_tables import write_paper_tables
-from linear_eval.results import Cells, Condition, Result, RowKey, collect, read_results
+from linear_eval.paper_tables import left_out, write_paper_tables
+from linear_eval.results import Cells, Condition, Result, RowKey, collect, escaped, read_results
 from linear_eval.rows import RANDOM_INIT
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
@@ -99,10 +100,10 @@ def label(row: RowKey, rows: Sequence[RowKey]) -> str:
 def markdown(cells: Cells) -> str:
     """A Markdown table: a row an encoder or baseline; for each condition accuracy and difference to random init."""
     rows, conditions = layout(cells)
-    lines = ["| | " + " | ".join(f"{condition} | − random init" for condition in conditions) + " |",
+    lines = ["| | " + " | ".join(f"{escaped(condition)} | − random init" for condition in conditions) + " |",
              "|---|" + "---:|---:|" * len(conditions)]
     for row in rows:
-        texts = [label(row, rows)]
+        texts = [escaped(label(row, rows))]
         for condition in conditions:
             cell = summarise(cells, row, condition)
             if cell is None:
@@ -187,8 +188,13 @@ def main() -> None:
     options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
     options.add_argument("--output", type=Path, required=True, help="folder for the tables and figures")
     args = options.parse_args()
-    table, files = write_report(read_results(args.sources), args.output)
-    print(f"{table}\n{args.output}: wrote {', '.join(files)}")
+    results = read_results(args.sources)
+    table, files = write_report(results, args.output)
+    print(table)
+    if partial := left_out(results):
+        print("left out beside the published figures, because some of their images were missing when they were probed: "
+              f"{', '.join(partial)}")
+    print(f"{args.output}: wrote {', '.join(files)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from utils.cli import UserError
 from utils.files import read_json
 
 NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
+TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "selection")
 SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
 Result = dict[str, Any]
 
@@ -39,6 +40,11 @@ class RowKey(NamedTuple):
 
 
 Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
+
+
+def escaped(text: object) -> str:
+    """`text` for a cell of a Markdown table, which "|" and the end of the line would end."""
+    return " ".join(str(text).splitlines()).replace("|", r"\|")
 
 
 def architecture(result: Result) -> str:
@@ -83,19 +89,40 @@ def load(sources: Sequence[Path]) -> list[Result]:
                 if source.is_dir():
                     continue
                 raise UserError(f"{path} is not a result of linear_eval")
-            for entry in [value, *value.get("baselines", [])]:
-                if not _is_result(entry):
+            _check(value, f"the result in {path}")
+            for baseline in value.get("baselines", []):
+                if not _is_result(baseline):
                     raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
-                accuracy = entry["accuracy"]
-                if not isinstance(accuracy, int | float) or not math.isfinite(accuracy):
-                    raise UserError(f"the accuracy in {path} is no number but {accuracy}; probe again")
-                results.append({**entry, "file": str(path)})
+                _check(baseline, f"a baseline in {path}")
+            results += [{**entry, "file": str(path)} for entry in (value, *value.get("baselines", []))]
     return results
 
 
 def _is_result(value: Any) -> bool:
-    return (isinstance(value, dict) and all(key in value for key in NEEDED)
-            and isinstance(value["counts"], dict) and "train" in value["counts"])
+    return isinstance(value, dict) and all(key in value for key in NEEDED)
+
+
+def _check(result: Result, what: str) -> None:
+    """Raises UserError, one line that opens with `what`, for a fact of another type or range than tables rely on."""
+    counts = result["counts"] if isinstance(result["counts"], dict) else {}
+    train = counts.get("train")
+    fine = {key: isinstance(result.get(key, ""), str) for key in TEXTS} | {
+        "seed": _within(result["seed"], 0, math.inf, int),
+        "counts": _within(train, 1, math.inf, int) and _within(counts.get("train_available", train), train, math.inf,
+                                                               int),
+        "width": _within(result.get("width", 1), 0, math.inf),
+        "accuracy": _within(result["accuracy"], 0, 100),
+        "standard_error": _within(result.get("standard_error", 0), 0, 100),
+        "task_complete": isinstance(result.get("task_complete", True), bool),
+        "baselines": isinstance(result.get("baselines", []), list),
+    }
+    for fact, is_fine in fine.items():
+        if not is_fine:
+            raise UserError(f"{what} has {fact} {result[fact]!r:.80}, which no probe gives; probe again")
+
+
+def _within(value: Any, low: float, high: float, *types: type) -> bool:
+    return type(value) in (types or (int, float)) and low <= value <= high  # true is no number here, nor NaN
 
 
 def read_results(sources: Sequence[Path]) -> list[Result]:
@@ -184,12 +211,15 @@ def _network(result: Result) -> tuple[str, str, float]:
 
 
 def settings(results: Sequence[Result]) -> list[Setting]:
-    """The settings of `results`, the fewest that take all of them, those of the paper's tables first. Rows without a
-    network go with any network."""
+    """The settings of `results`, the fewest that take all of them. Rows without a network go with any network.
+
+    Those of the paper's tables come first: SmallAlexNet, its fc6, protocol paper, more training images, full width.
+    """
     results = [result for result in results if result.get("layer")] or results
     found: set[Setting] = set()
     for result in sorted(results, key=lambda result: selection(result) == "all"):  # the limits first
         if not any(setting.takes(result) for setting in found):
             limit = math.inf if selection(result) == "all" else result["counts"]["train"]
             found.add(Setting(*_network(result), result["protocol"], limit, selection(result)))
-    return sorted(found, key=lambda it: (it.architecture != "SmallAlexNet", it.protocol != "paper", it))
+    return sorted(found, key=lambda it: (it.architecture != "SmallAlexNet", it.layer != "fc6", it.protocol != "paper",
+                                         -it.limit, -it.width, it))

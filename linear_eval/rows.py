@@ -9,11 +9,11 @@ import torch
 
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
+from linear_eval.find import TORCHVISION, default_name
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
 from utils.devices import choose_precision
 
 RANDOM_INIT = "random initialisation"
-TORCHVISION = "torchvision:"  # before the name of a model that comes with torchvision's weights
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
     facts = {"architecture": type(model).__name__, "layer": layer, **facts,
              "precision": str(dtype).removeprefix("torch.")}
     if isinstance(model, SmallAlexNet):
-        facts["width"] = round(model.blocks[5][1].out_features / 4096, 3)
+        facts["width"] = model.blocks[5][1].out_features / 4096
     view = View(model.RESIZE, model.SIZE, model.INTERPOLATION)
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
@@ -56,12 +56,6 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
     model = load_any_encoder(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return network_row(name or default_name(path), model, device, layer, kind="encoder", encoder_sha256=sha256)
-
-
-def default_name(path: Path) -> str:
-    """The name of an encoder file: that of its folder where the file's says nothing."""
-    generic = path.name == "encoder.pth" or path.name.startswith("checkpoint_")
-    return path.resolve().parent.name if generic else path.stem
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,

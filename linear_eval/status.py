@@ -3,9 +3,13 @@
     python -m linear_eval.status
     python -m linear_eval.status --results results --encoders encoders/small_scale --vtab data/vtab
 
-A row is an encoder in <encoders>/<name>/encoder.pth, or whatever else is named in results. A column is ImageNet-100 or
-a group of VTAB. A cell names the protocol, the limit of training images ("20k") if there was one, and for VTAB the
-number of tasks: "paper 20k 5/7".
+A row is an encoder that `linear_eval.compare` finds in the folder of encoders, all its seeds together, or whatever else
+is named in results. A column is ImageNet-100 or a group of VTAB. A cell names the protocol, the limit of training
+images ("20k") if there was one, and for VTAB the number of tasks: "paper 20k 5/7", or "paper 20k 5/7, 1 partial" if a
+sixth was probed while some of its images were missing.
+
+What is missing is decided by name and seed, whatever the architecture. So keep results of encoders that share names in
+folders of their own, and pass one at a time as --results.
 """
 
 import shlex
@@ -13,19 +17,17 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from datasets.vtab import status_line
 from datasets.vtab_tasks import GROUPS, TASKS
+from linear_eval.find import find_encoders
 from linear_eval.published import in_order
-from linear_eval.results import Result, Setting, architecture, load, row_of, settings
-from utils.cli import parser, run
+from linear_eval.results import Result, Setting, load, row_of, settings, task_of
+from utils.cli import UserError, parser, run
 
 ENCODERS, VTAB = Path("encoders/small_scale"), Path("data/vtab")  # where the scripts look
 COLUMNS = ("encoder", "imagenet100", *GROUPS)
 TERMINAL = 120  # columns
-
-
-def find_encoders(root: Path) -> dict[str, Path]:
-    """Encoder files by name."""
-    return {path.parent.name: path for path in sorted(root.glob("*/encoder.pth"))}
+Found = Sequence[tuple[str, int, str]]  # name, seed and file of encoders
 
 
 def _short(setting: Setting) -> str:
@@ -35,14 +37,22 @@ def _short(setting: Setting) -> str:
 
 def cells(results: Sequence[Result]) -> list[list[str]]:
     """The cells of one row under ImageNet-100 and the groups of VTAB, a line for each setting."""
-    imagenet = [result for result in results if result["task"] == "imagenet100"]
-    row = [[_short(setting) for setting in settings(imagenet)]]
-    for group in GROUPS:
-        names = {f"vtab-{task.name}" for task in TASKS.values() if task.group == group}
+    columns = [["imagenet100"]]
+    columns += [[f"vtab-{task.name}" for task in TASKS.values() if task.group == group] for group in GROUPS]
+    row = []
+    for names in columns:
         found = [result for result in results if result["task"] in names]
-        count = {setting: len({result["task"] for result in found if setting.takes(result)})
-                 for setting in settings(found)}
-        row.append([f"{_short(setting)} {n}/{len(names)}" for setting, n in count.items()])
+        lines = []
+        for setting in settings(found):
+            taken = [result for result in found if setting.takes(result)]
+            whole = {task_of(result) for result in taken}.intersection(names)
+            partial = len({result["task"] for result in taken} - whole)
+            if len(names) == 1:
+                count = " partial" * partial
+            else:
+                count = f" {len(whole)}/{len(names)}" + f", {partial} partial" * bool(partial)
+            lines.append(_short(setting) + count)
+        row.append(lines)
     return row
 
 
@@ -69,24 +79,24 @@ def _fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[:width - 1] + "…"
 
 
-def next_steps(results: Sequence[Result], root: Path, vtab: Path, imagenet100: Path) -> list[str]:
-    """Lines that say what is missing for the encoders in the folder `root`, with the commands that make it."""
-    done = {(result["encoder"], result["task"]) for result in results if architecture(result) == "SmallAlexNet"}
-    ready = [name for name in TASKS if (vtab / name / "dataset.json").is_file()]
-    encoders = find_encoders(root)
+def next_steps(results: Sequence[Result], encoders: Found, root: Path, vtab: Path, imagenet100: Path) -> list[str]:
+    """Lines that say what is missing for `encoders`, those in the folder `root`, with the commands that make it."""
+    done = {(result["encoder"], result["seed"], task_of(result)) for result in results}
+    ready = [name for name in TASKS if (vtab / name).exists() and status_line(TASKS[name], vtab)[0] == "ready"]
     steps = []
     if not (imagenet100 / "train").is_dir():
         steps.append("ImageNet-100 is not there: bash scripts/datasets/generate_imagenet100.sh <imagenet1k> "
                      f"{shlex.quote(str(imagenet100))}")
-    elif lacking := [name for name in encoders if (name, "imagenet100") not in done]:
+    elif lacking := [file for name, seed, file in encoders if (name, seed, "imagenet100") not in done]:
         steps += [f"{len(lacking)} of {len(encoders)} encoders lack ImageNet-100 (GPU 0, or cpu):",
                   f"    {_set('ENCODERS', root, ENCODERS)}bash scripts/train_align_uniform/linear_eval.sh "
                   f"{shlex.quote(str(imagenet100))} 0"]
     if len(ready) < len(TASKS):
         steps.append(f"{len(ready)} of {len(TASKS)} tasks of VTAB are prepared: "
                      f"python -m datasets.vtab status --root {shlex.quote(str(vtab))}")
-    if lacking := [name for name in encoders if any((name, f"vtab-{task}") not in done for task in ready)]:
-        files = [root] if len(lacking) == len(encoders) else [encoders[name] for name in lacking]
+    if lacking := [file for name, seed, file in encoders
+                   if any((name, seed, f"vtab-{task}") not in done for task in ready)]:
+        files = [root] if len(lacking) == len(encoders) else lacking
         steps += [f"{len(lacking)} of {len(encoders)} encoders lack tasks of VTAB that are prepared:",
                   f"    {_set('VTAB', vtab, VTAB)}bash scripts/linear_eval/vtab.sh "
                   f"{' '.join(shlex.quote(str(file)) for file in files)}"]
@@ -105,13 +115,15 @@ def main() -> None:
     options.add_argument("--imagenet100", type=Path, default=Path("data/imagenet100"), help="the ImageNet-100 folder")
     args = options.parse_args()
     results = load([args.results]) if args.results.exists() else []
-    encoders = find_encoders(args.encoders)
-    if not encoders:
-        print(f"no encoders in {args.encoders}; they are looked for as {args.encoders}/<name>/encoder.pth")
+    encoders: Found = []
+    try:
+        encoders = find_encoders([str(args.encoders)])
+    except UserError as error:  # none yet, or two of one name: what was evaluated can be shown all the same
+        print(error)
     wanted = [result for result in results if result["task"] == "imagenet100" or result["task"].startswith("vtab-")]
     if wanted or encoders:
-        print(*table(wanted, list(encoders)), sep="\n")
-    steps = next_steps(wanted, args.encoders, args.vtab, args.imagenet100)
+        print(*table(wanted, [name for name, _, _ in encoders]), sep="\n")
+    steps = next_steps(wanted, encoders, args.encoders, args.vtab, args.imagenet100)
     print("", *(steps or ["nothing is missing"]), sep="\n")
 
 

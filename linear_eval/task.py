@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from datasets.folder import RECORD, labelled_images
-from datasets.vtab_tasks import TASKS
+from datasets.vtab_tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
 from utils.cli import UserError
 from utils.files import read_json
@@ -86,6 +86,8 @@ def _listed(root: Path, name: str, split: str, classes: int) -> Split:
     """The images of a VTAB-1k list. Raises UserError naming the line that is wrong."""
     paths, labels = [], []
     for number, line in enumerate((root / name).read_text().splitlines(), 1):
+        if not line.strip():
+            continue
         path, _, label = line.strip().rpartition(" ")
         if not label.isdecimal() or int(label) >= classes or Path(path).is_absolute() or ".." in Path(path).parts:
             raise UserError(f"{root / name}, line {number}: {line!r} is not a path inside the folder and a label below "
@@ -99,14 +101,14 @@ def _listed(root: Path, name: str, split: str, classes: int) -> Split:
     return Split(paths, np.array(labels, np.int64))
 
 
-def _vtab_1k(root: Path) -> tuple[str, list[str], Split, Split]:
+def _vtab_1k(root: Path) -> tuple[VtabTask, Split, Split]:
     task = next((task for task in TASKS.values() if root.resolve().name in (task.name, task.vtab_1k)), None)
     if task is None:
         raise UserError(f"{root} has VTAB-1k's lists but no task's name; the names are "
                         f"{', '.join(task.vtab_1k for task in TASKS.values())}")
     train, val = (_listed(root, name, split, task.classes) for name, split in zip(VTAB_1K, ("train", "val"),
                                                                                   strict=True))
-    return f"vtab-{task.name}", [f"{label:04d}" for label in range(task.classes)], train, val
+    return task, train, val
 
 
 def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
@@ -145,7 +147,13 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
     """
     root = Path(root)
     listed = all((root / file).is_file() for file in VTAB_1K)
-    found, classes, train, val = _vtab_1k(root) if listed else _folders(root)
+    if listed:
+        vtab, train, val = _vtab_1k(root)
+        found, classes = f"vtab-{vtab.name}", [f"{label:04d}" for label in range(vtab.classes)]
+        complete = (len(train.paths), len(val.paths)) == (1000, vtab.test)
+    else:
+        found, classes, train, val = _folders(root)
+        complete = _record(root).get("complete", True)
     if len(classes) < 2:
         raise UserError(f"{root} has one class, {classes[0]!r}; a probe needs at least two")
     names = [path.relative_to(root).as_posix() for path in train.paths + val.paths]
@@ -153,5 +161,4 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
         names += [str(label) for label in np.concatenate([train.labels, val.labels])]
     sha256 = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     selection = "given list" if listed else "uniform" if found.startswith("vtab-") else "class-balanced"
-    complete = listed or _record(root).get("complete", True)
     return Task(name or found, classes, train, val, sha256, selection, complete)

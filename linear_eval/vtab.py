@@ -20,7 +20,7 @@ from utils.cli import UserError, parser, positive_int, run
 from utils.devices import choose_device
 
 
-def main() -> None:
+def main() -> int:
     p = parser("python -m linear_eval.vtab", __doc__)
     p.add_argument("encoders", nargs="+", metavar="ENCODER", help="files, folders, torchvision:NAME")
     p.add_argument("--root", type=Path, default=Path("data/vtab"), help="folder of the prepared tasks")
@@ -37,7 +37,10 @@ def main() -> None:
     if not any(folders.values()):
         raise UserError(f"none of the tasks is ready in {args.root}; see python -m datasets.vtab status --root "
                         f"{args.root}")
-    listed = entries(args.encoders, args.layer, args.random_inits, device)
+    listed, failed = entries(args.encoders, args.layer, args.random_inits, device)
+    for protocol in args.protocol:
+        for each in listed:
+            PROTOCOLS[protocol].check(each.row)
     for name, folder in folders.items():
         if folder is None:
             print(f"{name}: not ready in {args.root}; see python -m datasets.vtab status --root {args.root}")
@@ -45,8 +48,10 @@ def main() -> None:
         task = load_task(folder)
         for protocol in args.protocol:
             limit = min(args.train_limit, len(task.train.paths))
-            count = probe(task, listed, args.output / task.name, [limit], protocol, device, args.features)
+            count, refused = probe(task, listed, args.output / task.name, [limit], protocol, device, args.features)
+            failed += refused
             print(f"{args.output / task.name}: {len(listed)} rows by {protocol}, {count} probed now", flush=True)
+    return int(failed > 0)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,11 @@ def load_encoder(path: Path | str) -> SmallAlexNet:
     Prefixes left by DataParallel (`module.`) and torch.compile (`_orig_mod.`) are removed; every name and shape must
     then match. Raises UserError otherwise, naming what differs.
     """
-    state = load_torch(path)
+    return small_alexnet(load_torch(path), path)
+
+
+def small_alexnet(state: object, path: Path | str) -> SmallAlexNet:
+    """`load_encoder`, from what `path` holds."""
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path} is not a state dict of tensors; an encoder file is what `save_encoder` writes")
     clean = {re.sub(r"^((module|_orig_mod)\.)+", "", name): value for name, value in state.items()}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from models.checkpoint import check_finite, load_encoder, load_torch
+from models.checkpoint import check_finite, load_torch, small_alexnet
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
@@ -70,7 +70,7 @@ def load_any_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
     query = {name: clean.removeprefix("encoder_q.") for name, clean in names.items() if clean.startswith("encoder_q.")}
     weights = {clean: state[name] for name, clean in (query or names).items() if not clean.startswith("fc.")}
     if "conv1.weight" not in weights:
-        return load_encoder(path)
+        return small_alexnet(state or checkpoint, path)
     model = ResNet50()
     try:
         model.load_state_dict(weights)

@@ -123,8 +123,8 @@ class Trainer:
             self.encoder = nn.SyncBatchNorm.convert_sync_batchnorm(self.encoder)
         parallel = nn.DataParallel(self.encoder, list(gpus)) if len(gpus) == 2 else self.encoder
         self.model: nn.Module = PairEncoder(parallel, config.batch_norm)
-        if processes.count > 1:  # buffers are those of rank 0, which saves them
-            self.model = nn.parallel.DistributedDataParallel(self.model, broadcast_buffers=False)
+        if processes.count > 1:
+            self.model = nn.parallel.DistributedDataParallel(self.model)
         if config.optimizer == "sgd":
             self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 self.encoder.parameters(), config.base_lr, config.momentum, weight_decay=config.weight_decay,

@@ -41,6 +41,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def whole_number(text: str) -> int:
+    """Argument type for counts that may be none: an integer of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {text!r}")
+    return int(text)
+
+
 def non_negative(text: str) -> float:
     """Argument type for rates and weights: a number from 0 to 1e30 (beyond it float32 arithmetic has no room left)."""
     try:

@@ -22,7 +22,7 @@ RANDOM_INITS="${RANDOM_INITS:-1}" FEATURES="${FEATURES:-runs/features}" LIMITS="
 use_python requirements.txt
 
 # shellcheck disable=SC2086 # a list
-run linear_eval.compare --data "$1" --task imagenet100 --encoders "$ENCODERS" --protocol "$PROTOCOL" \
+run linear_eval.compare --data "$1" --encoders "$ENCODERS" --protocol "$PROTOCOL" \
     --output "$RESULTS" --features "$FEATURES" --random-inits "$RANDOM_INITS" \
     ${LIMITS:+--train-limit $LIMITS} --gpus ${2/cpu/}
 run linear_eval.report "$RESULTS" --output "$RESULTS"

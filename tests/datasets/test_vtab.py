@@ -97,19 +97,71 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, make_sha
 
 def test_a_second_process_and_a_second_route_are_refused(tmp_path, make_shards):
     dtd = replace(TASKS["dtd"], classes=2, train=2, test=2)
-    make_shards(tmp_path / "shards", [0, 1], [0, 1])
-    make_shards(tmp_path / "bad", [0, 1], [0, 2])
+    make_shards(tmp_path / "shards", [0, 1], [0, 2])
     work = tmp_path / "dtd.incomplete"
     work.mkdir()
     with locked(work / ".lock"), pytest.raises(UserError, match=r"dtd.incomplete is in use by another process"):
         prepare(dtd, tmp_path, "shards", tmp_path / "shards")
     with pytest.raises(UserError, match="label 2"):
-        prepare(dtd, tmp_path, "shards", tmp_path / "bad")
+        prepare(dtd, tmp_path, "shards", tmp_path / "shards")
     with pytest.raises(UserError, match="was begun by --route shards; pass that to go on, or remove the folder"):
         prepare(dtd, tmp_path, "torchvision", tmp_path / "shards")
+    make_shards(tmp_path / "shards", [0, 1], [0, 1])
     prepare(dtd, tmp_path, "shards", tmp_path / "shards")
     with pytest.raises(UserError, match="was prepared by --route shards; remove it to prepare it by torchvision"):
         prepare(dtd, tmp_path, "torchvision")
+
+
+def test_two_sources_are_never_mixed(tmp_path, make_shards, monkeypatch, start):
+    for name, labels in (("a", LABELS), ("b", LABELS[::-1])):
+        make_shards(tmp_path / name, labels, LABELS[:6])
+    killing = ("import os, sys; from datasets import vtab; write = vtab.write_json\n"
+               "def deadly(path, value):\n"
+               "    write(path, value)\n"
+               "    len(value['done']) < 2 or os.kill(os.getpid(), 9)\n"
+               "vtab.write_json = deadly; vtab.main()")
+    words = ["prepare", SMALL.name, "--partial", "--root", tmp_path / "vtab", "--source", tmp_path / "a"]
+    assert start(["-c", killing, *words]).wait(timeout=60) == -9
+    work, before = tmp_path / "vtab/kitti_distance.incomplete", tree(tmp_path / "vtab")
+    for source, said in ((tmp_path / "b", f"with --source {tmp_path}/b"), (None, "by downloading, without --source")):
+        with pytest.raises(UserError) as info:
+            prepare(SMALL, tmp_path / "vtab", source=source, partial=True)
+        assert str(info.value) == (f"{work} was begun with --source {tmp_path}/a, not {said}; "
+                                   f"pass the first again to go on, or remove {work}")
+        assert tree(tmp_path / "vtab") == before
+    monkeypatch.chdir(tmp_path)
+    prepare(SMALL, tmp_path / "vtab", source=Path("a"))  # the same folder by another name
+    prepare(SMALL, tmp_path / "straight", source=tmp_path / "a")
+    assert tree(tmp_path / "vtab") == tree(tmp_path / "straight")
+
+
+def test_a_prepared_folder_that_lost_an_image_is_not_called_done(tmp_path, make_shards):
+    make_shards(tmp_path / "shards", LABELS, LABELS[:6])
+    prepare(SMALL, tmp_path, source=tmp_path / "shards")
+    (tmp_path / "kitti_distance/val/.DS_Store").touch()
+    prepare(SMALL, tmp_path)
+    next((tmp_path / "kitti_distance/val").glob("*/*.webp")).unlink()
+    with pytest.raises(UserError, match=r"kitti_distance/val holds 5 of its 6 images; remove .*/kitti_distance and run "
+                                        "the same command again"):
+        prepare(SMALL, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{}", "{", "[]", '{"route": "shards", "source": null, "done": {"a": "b"}}'])
+def test_a_damaged_note_is_one_line_among_the_others(tmp_path, make_shards, monkeypatch, capsys, text):
+    monkeypatch.setitem(vtab.TASKS, SMALL.name, SMALL)
+    make_shards(tmp_path / "shards", LABELS[:6], LABELS[:6])
+    with pytest.raises(UserError, match="train has 6 images"):
+        prepare(SMALL, tmp_path / "vtab", source=tmp_path / "shards")
+    capsys.readouterr()
+    work = tmp_path / "vtab/kitti_distance.incomplete"
+    (work / "begun.json").write_text(text)
+    said = f"{work}/begun.json is damaged, so what lies beside it cannot be used; remove {work}"
+    command(monkeypatch, "status", "--root", tmp_path / "vtab")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20 and f"{SMALL.name:22}structured   damaged     {said}" in lines
+    words = ("prepare", SMALL.name, "--partial", "--root", tmp_path / "vtab", "--source", tmp_path / "shards")
+    assert command(monkeypatch, *words) == 1
+    assert capsys.readouterr().err == f"error: {said}\n"
 
 
 # Kills itself at the n-th rename or removal, of images, records and folders, for every n until a run comes through;

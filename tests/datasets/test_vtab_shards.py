@@ -31,7 +31,7 @@ def test_images_are_kept_as_they_are_under_the_class_of_their_label(tmp_path, ma
 
 def test_image_and_label_may_come_in_any_order_with_other_files(tmp_path, make_tar, make_image):
     image = make_image("png", 0)
-    make_tar(tmp_path / "0.tar", [("a.png", image), ("a.json", b"{}"), ("a.cls", b"2\n"), ("b.cls", b"1"),
+    make_tar(tmp_path / "0.tar", [("a.png", image), ("a.json", b"{}"), ("a.cls", b" 2\n"), ("b.cls", b"1"),
                                   ("b.jpg", image)])
     assert [tuple(found) for found in read_shard(KITTI, tmp_path / "0.tar", "train")] == [
         ("train", "a", 2, "png", image), ("train", "b", 1, "jpg", image)]
@@ -66,7 +66,9 @@ def special(kind, name="s0000001.png"):
     ([("s0000001.cls", b"0"), ("s0000001.png", b"x"), ("s0000001.jpg", b"x")], "s0000001 has 2 images"),
     ([("s0000001.cls", b"0"), ("s0000001.cls", b"1")], "s0000001.cls is there twice"),
     ([("s0000001.cls", b"4"), ("s0000001.png", b"x")], "s0000001.cls has label 4, but kitti_distance has labels 0"),
-    ([("s0000001.cls", b"-1"), ("s0000001.png", b"x")], "s0000001.cls has label -1"),
+    ([("s0000001.cls", b"-1"), ("s0000001.png", b"x")], "s0000001.cls holds b'-1' instead"),
+    ([("s0000001.cls", b"0_3"), ("s0000001.png", b"x")], "s0000001.cls holds b'0_3' instead of a label"),
+    ([("s0000001.cls", b"9" * 5000), ("s0000001.png", b"x")], "s0000001.cls holds b'9{40}' instead of a label"),
     ([("s0000001.cls", b"cat"), ("s0000001.png", b"x")], "s0000001.cls holds b'cat' instead of a label"),
 ])
 def test_a_member_that_does_not_belong_is_named_and_nothing_leaves_the_folder(tmp_path, make_shards, make_tar, members,

@@ -17,7 +17,7 @@ def test_nineteen_tasks_in_three_groups_whose_sizes_add_up():
             split, train, val = task.sizes(route)
             assert train == (task.trainval if split == "trainval" else task.train) + (name == "sun397")
             assert val == task.test and (split == "trainval" or "validation images are not" in task.note(route))
-    for field in ("vtab_name", "vtab_1k", "repository"):
+    for field in ("vtab_1k", "repository"):
         assert len({getattr(task, field) for task in TASKS.values()}) == 19
 
 

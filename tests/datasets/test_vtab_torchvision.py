@@ -16,6 +16,7 @@ import torchvision.datasets as tv
 from PIL import Image
 from scipy.io import savemat
 
+from datasets import vtab
 from datasets.vtab import prepare
 from datasets.vtab_tasks import TASKS
 from utils.cli import UserError
@@ -146,6 +147,32 @@ def test_files_that_are_missing_or_damaged_are_one_line(tmp_path, make_image, mo
     monkeypatch.setattr(tv.svhn, "download_url", no_network)
     with pytest.raises(UserError, match=r"\(no route to host\); see that there is a network and room"):
         prepare(TASKS["svhn"], tmp_path / "vtab")
+
+
+def test_a_download_that_was_cut_off_is_begun_anew(tmp_path, make_image, monkeypatch):
+    fetched = []
+
+    def fetch(url, download_root, **options):
+        dtd(Path(download_root).parent, make_image)  # refuses to unpack over what is there
+        fetched.append(url)
+        if len(fetched) == 1:  # as a kill would, with half of it unpacked
+            for path in sorted(Path(download_root).glob("dtd/images/*/*"))[70:]:
+                path.unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tv.dtd, "download_and_extract_archive", fetch)
+    task = replace(TASKS["dtd"], trainval=94, test=47)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(task, tmp_path)
+
+    def interrupt(folder, image):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(vtab, "write_image", interrupt)
+        prepare(task, tmp_path)
+    assert len(fetched) == 2
+    assert prepare(task, tmp_path)["complete"] and len(fetched) == 2  # what came back whole is not fetched again
 
 
 def test_without_h5py_patch_camelyon_says_what_to_install(tmp_path, monkeypatch):

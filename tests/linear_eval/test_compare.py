@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from linear_eval import compare
+from linear_eval.find import find_encoders
 from models import random_encoder, save_encoder
 from utils.cli import UserError
 
@@ -23,9 +24,9 @@ def runs(tmp_path):
 
 def test_runs_are_found_by_seed_then_name(runs, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert [(name, seed) for name, seed, _ in compare.find_encoders([str(runs)])] == [("a", 0), ("b", 0), ("a", 1)]
+    assert [(name, seed) for name, seed, _ in find_encoders([str(runs)])] == [("a", 0), ("b", 0), ("a", 1)]
     with pytest.raises(UserError, match="no encoders"):
-        compare.find_encoders([str(tmp_path / "empty")])
+        find_encoders([str(tmp_path / "empty")])
 
 
 def test_random_initialisations_at_every_width(runs, tmp_path, monkeypatch, make_images):
@@ -38,7 +39,7 @@ def test_random_initialisations_at_every_width(runs, tmp_path, monkeypatch, make
     monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments), "--gpus"])
     compare.main()
     results = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").glob("random-init-*.json"))]
-    assert [result["width"] for result in results] == [round(WIDTH, 3), round(2 * WIDTH, 3)]
+    assert [result["width"] for result in results] == [WIDTH, 2 * WIDTH]
 
 
 def test_every_row_is_probed_once_and_results_are_not_done_again(runs, tmp_path, monkeypatch, make_images, capsys):
@@ -54,8 +55,8 @@ def test_every_row_is_probed_once_and_results_are_not_done_again(runs, tmp_path,
     results = {path.stem: json.loads(path.read_text()) for path in files}
     assert results["a-seed-1-cached-6"]["encoder"] == "a" and results["a-seed-1-cached-6"]["seed"] == 1
     assert results["a-seed-1-cached-6"]["counts"]["train"] == 6
-    assert results["random-init-seed-1-cached-12"]["init_seed"] == 1
-    assert results["random-init-seed-0-cached-6"]["width"] == pytest.approx(WIDTH, abs=1e-3)
+    assert results["random-init-0.03125-seed-1-cached-12"]["init_seed"] == 1
+    assert results["random-init-0.03125-seed-0-cached-6"]["width"] == WIDTH
 
     kept = {path: path.stat().st_mtime_ns for path in files}
     (tmp_path / "out/b-seed-0-cached-6.json").unlink()
@@ -66,8 +67,40 @@ def test_every_row_is_probed_once_and_results_are_not_done_again(runs, tmp_path,
     assert sum(again[path] != kept[path] for path in kept) == 1
 
     save_encoder(random_encoder(20, WIDTH), runs / "b/seed-0/encoder.pth")  # trained anew: the results are of another
-    with pytest.raises(UserError, match=r"b-seed-0-cached-6\.json holds another result \(encoder_sha256 was"):
-        compare.main()
+    (runs / "c/seed-0").mkdir(parents=True)
+    (runs / "c/seed-0/encoder.pth").write_bytes(b"cut off")
+    (tmp_path / "out/a-seed-0-cached-12.json").unlink()
+    capsys.readouterr()
+    assert compare.main() == 1
+    out, err = capsys.readouterr()
+    assert "b-seed-0-cached-6.json holds another result (encoder_sha256 was" in err
+    assert "c/seed-0/encoder.pth is not a" in err and err.count("error: ") == err.count("\n") == 3
+    assert "1 of them probed now" in out  # neither keeps the others from it
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--layer", "fc7"])
-    with pytest.raises(UserError, match="layer was 'fc6', now 'fc7'"):
+    assert compare.main() == 1
+    assert "layer was 'fc6', now 'fc7'" in capsys.readouterr().err
+
+
+def test_another_kind_of_encoder_has_its_own_random_initialisations(runs, tmp_path, monkeypatch, make_images):
+    """In one folder, one after another, or together: the same files."""
+    for split in ("train", "val"):
+        for name in ("cat", "dog"):
+            make_images(tmp_path / "task" / split / name, 4, seed=len(split) + len(name))
+    wide = tmp_path / "wide" / "d" / "encoder.pth"
+    wide.parent.mkdir(parents=True)
+    save_encoder(random_encoder(0, 2 * WIDTH), wide)
+    monkeypatch.setattr(compare, "evaluate", lambda task, row, **_: [{**row.facts, "accuracy": 1}])
+    monkeypatch.setattr(compare, "finished", lambda path, expected: path.exists() or None)
+    written = []
+    for sources in ([runs], [wide.parents[1]], [runs, wide]):
+        monkeypatch.setattr(sys, "argv", ["compare", "--data", str(tmp_path / "task"), "--encoders", *map(str, sources),
+                                          "--output", str(tmp_path / "out"), "--random-inits", "1", "--gpus"])
         compare.main()
+        written.append({path.name for path in (tmp_path / "out").glob("random-init-*")})
+    assert written[0] == {"random-init-0.03125-seed-0-cached-8.json"}
+    assert written[1] == written[2] == written[0] | {"random-init-0.0625-seed-0-cached-8.json"}
+
+
+def test_one_file_spelt_in_two_ways_is_one(runs, monkeypatch):
+    monkeypatch.chdir(runs.parent)
+    assert len(find_encoders(["runs", "./runs/a/seed-0/encoder.pth", str(runs / "b")])) == 3

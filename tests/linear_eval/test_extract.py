@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from linear_eval import extract as extraction
 from linear_eval.extract import extract
@@ -92,6 +93,38 @@ def test_goes_on_after_the_last_whole_batch(split, row, tmp_path, monkeypatch):
         extract(row, split, CPU, cache=tmp_path)
         assert done.read_bytes() == whole and sum(calls) == images_left
         assert not done.with_suffix(".partial").exists()
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path: os.truncate(path, 300),
+    lambda path: os.truncate(path, 0),
+    lambda path: path.write_bytes(path.read_bytes()[:-40] + bytes(40)),
+    lambda path: path.with_suffix(".json").write_text("{}"),
+])
+def test_a_damaged_file_is_made_again(split, row, tmp_path, spoil):
+    kept = extract(row, split, CPU, cache=tmp_path).clone()
+    path = next(tmp_path.glob("*.npy"))
+    spoil(path)
+    assert torch.equal(extract(row, split, CPU, cache=tmp_path), kept)
+
+
+def test_contents_exchanged_under_the_same_size_and_time(tmp_path, row):
+    """As `cp -p` and `rsync -t` do; and two folders whose files differ in nothing but the contents."""
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / name / "cat").mkdir(parents=True)
+        for i in range(3):
+            path = tmp_path / name / "cat" / f"{i}.bmp"
+            Image.fromarray(random.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(path)
+            os.utime(path, ns=(0, 0))
+    splits = [Split(sorted((tmp_path / name / "cat").iterdir()), np.zeros(3, np.int64)) for name in ("a", "b")]
+    a, b = (extract(row, split, CPU, cache=tmp_path / "cache").clone() for split in splits)
+    assert not torch.equal(a, b)
+    for path, other in zip(splits[0].paths, splits[1].paths, strict=True):
+        path.write_bytes(other.read_bytes())
+        os.utime(path, ns=(0, 0))
+    exchanged = Split(splits[0].paths, splits[0].labels)
+    assert torch.equal(extract(row, exchanged, CPU, cache=tmp_path / "cache"), b)
 
 
 def test_killed_in_the_middle(folder, tmp_path):

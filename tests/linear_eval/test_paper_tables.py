@@ -11,6 +11,7 @@ from datasets.vtab_tasks import TASKS
 from linear_eval.paper_tables import (
     comma_separated,
     imagenet_sections,
+    left_out,
     markdown,
     vtab_sections,
     write_paper_tables,
@@ -59,6 +60,7 @@ def test_imagenet100_beside_the_paper():
     assert "|  | stylegan-oriented | 44.50 ± 0.71 (n = 2) | 43.4 | +1.1 |" in lines
     assert "|  | raw pixels | 8.00 (n = 1) | 8.9 | -0.9 |" in lines
     assert "|  | ImageNet-100 | 65.00 (n = 1) | >63 |  |" in lines  # the published bar is cut off: no difference
+    assert "|  | random initialisation | missing | 21.1 (digitised ± 0.2) |  |" in lines
     assert "| dead leaves | dead_leaves-squares | missing | 35.1 |  |" in lines
     assert "| other | my encoder | 30.00 (n = 1) |  |  |" in lines
     assert lines[-1].startswith("Published: ImageNet-100 linear top-1 of the paper (AlexNet") and len(lines) < 50
@@ -139,6 +141,17 @@ def test_csv_says_the_same(vtab):
 def test_partial_tasks_stay_out():
     assert vtab_sections([result("stat-wmm", 50.0, "vtab-dtd", task_complete=False)]) == []
     assert imagenet_sections([result("stat-wmm", 50.0, task_complete=False)], "imagenet100") == []
+
+
+def test_partial_tasks_are_named():
+    rows = [result("a", 50.0, task, task_complete=False) for task in ("vtab-svhn", "vtab-dtd", "imagenet100", "mine")]
+    rows += [result("a", 50.0, "vtab-pets")]
+    assert left_out(rows) == ["imagenet100", "vtab-dtd", "vtab-svhn"]
+
+
+def test_odd_names_break_no_table():
+    lines = markdown("", imagenet_sections([result("a|b\nc", 30.0)], "imagenet100")).splitlines()
+    assert r"| other | a\|b c | 30.00 (n = 1) |  |  |" in lines
 
 
 def test_files_do_not_depend_on_the_order_of_reading(vtab, tmp_path):

@@ -25,6 +25,8 @@ def test_figures_as_published():
     assert len(figures) == 25
     assert (figures["stylegan-oriented"].value, str(figures["stylegan-oriented"])) == (43.4, "43.4")
     assert figures["stylegan-oriented"].read == "digitised ± 0.1"
+    assert (figures[RANDOM_INIT].value, str(figures[RANDOM_INIT])) == (21.1, "21.1")
+    assert figures[RANDOM_INIT].read == "digitised ± 0.2"
     assert (figures["ImageNet-100"].value, str(figures["ImageNet-100"])) == (63, ">63")
     assert str(published("specialized")["ImageNet-100"]) == "≈79.3"
     assert published("specialized")["stat-wmm"].read == "digitised ± 0.25"

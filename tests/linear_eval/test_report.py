@@ -109,6 +109,22 @@ def test_the_command(results, tmp_path, monkeypatch, capsys):
     assert sorted(path.name for path in (tmp_path / "table").iterdir()) == sorted(written)
 
 
+def test_partial_tasks_are_named_in_one_line(results, tmp_path, monkeypatch, capsys):
+    for i, task in enumerate(("vtab-svhn", "vtab-dtd", "cifar10")):
+        (tmp_path / f"{i}.json").write_text(json.dumps(result(SPECTRUM, 40.0, task=task, task_complete=False)))
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--output", str(tmp_path / "table")])
+    report.main()
+    assert capsys.readouterr().out.splitlines()[-2] == (
+        "left out beside the published figures, because some of their images were missing when they were probed: "
+        "vtab-dtd, vtab-svhn")
+
+
+def test_odd_names_break_no_table():
+    lines = markdown(collect([result({"encoder": "a|b\nc"}, 40.0, task="x|y")])).splitlines()
+    assert lines[0] == r"| | x\|y, cached, 5,000 images | − random init |"
+    assert lines[2] == r"| a\|b c | 40.00 (n = 1) |  |"
+
+
 def test_results_on_imagenet100_and_vtab_make_tables_of_their_own(results, tmp_path):
     others = [result(SPECTRUM, 40.0, task=task) for task in ("imagenet100", "vtab-dtd")]
     _, written = write_report([*results, *others], tmp_path)

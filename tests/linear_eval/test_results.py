@@ -97,12 +97,27 @@ def test_bad_sources(tmp_path):
     write(tmp_path, a={})
     with pytest.raises(UserError, match="not a result"):
         read_results([tmp_path / "a.json"])
-    write(tmp_path, a=result(accuracy=None))
-    with pytest.raises(UserError, match=r"a.json is no number but None"):
-        read_results([tmp_path])
     write(tmp_path, a=result(baselines=[{"accuracy": 3.0}]))
     with pytest.raises(UserError, match=r"a baseline in .*a.json is not a result"):
         read_results([tmp_path])
+
+
+@pytest.mark.parametrize(("fact", "value"), [
+    ("accuracy", None), ("accuracy", 150), ("accuracy", -3), ("accuracy", True), ("accuracy", float("nan")),
+    ("accuracy", "40"), ("seed", None), ("seed", 1.5), ("seed", False), ("encoder", 5), ("task", None),
+    ("protocol", ["paper"]), ("layer", 6), ("selection", []), ("width", "full"), ("standard_error", None),
+    ("counts", 7), ("counts", {}), ("counts", {"train": "many"}), ("counts", {"train": 0}),
+    ("counts", {"train": 20, "train_available": None}), ("counts", {"train": 20, "train_available": 10}),
+    ("task_complete", "no"), ("baselines", None),
+])
+def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
+    for row, what in ((result() | {fact: value}, "the result"), (result(baselines=[result() | {fact: value}]),
+                                                                 "a baseline")):
+        write(tmp_path, a=row)
+        with pytest.raises(UserError) as error:
+            read_results([tmp_path])
+        assert str(error.value) == (f"{what} in {tmp_path}/a.json has {fact} {value!r}, which no probe gives; "
+                                    "probe again")
 
 
 def test_a_small_tasks_images_are_also_at_most_a_large_number():
@@ -110,7 +125,20 @@ def test_a_small_tasks_images_are_also_at_most_a_large_number():
     assert settings(rows) == [Setting("SmallAlexNet", "fc6", 1.0, "paper", 20_000, "uniform")]
     assert str(settings(rows)[0]) == "protocol paper, up to 20,000 training images (uniform), fc6 of SmallAlexNet"
     rows.append(result(task="vtab-svhn", train=73_257, available=73_257))
-    assert [setting.selection for setting in settings(rows)] == ["uniform", "all"]
+    assert [setting.selection for setting in settings(rows)] == ["all", "uniform"]
+
+
+def test_the_papers_settings_come_first():
+    rows = [result(protocol=protocol, train=train, available=30_000, selection=how, width=width)
+            for protocol in ("cached", "knn", "paper") for width in (0.25, 1.0)
+            for train, how in ((1000, "uniform"), (20_000, "uniform"), (30_000, "all"))]
+    rows += [result(layer="conv5"), result(architecture="ResNet50", layer="avgpool", width=0)]
+    found = settings(rows)
+    limits = [(setting.limit, setting.width) for setting in found]
+    assert limits[:6] == [(limit, width) for limit in (float("inf"), 20_000, 1000) for width in (1.0, 0.25)]
+    assert {setting.protocol for setting in found[:6]} == {"paper"}
+    assert [setting.limit for setting in found[6:18]] == sorted((s.limit for s in found[6:18]), reverse=True)
+    assert [setting.layer for setting in found[18:]] == ["conv5", "avgpool"]
 
 
 def test_given_lists_are_not_drawn():

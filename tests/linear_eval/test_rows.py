@@ -87,3 +87,13 @@ def test_a_layer_of_another_architecture(tmp_path):
     save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
     with pytest.raises(UserError, match="no layer 'avgpool'; choose one of conv1"):
         encoder_row(tmp_path / "encoder.pth", CPU, layer="avgpool")
+
+
+def test_the_random_initialisation_of_a_kind_is_of_that_kind(tmp_path):
+    """Also where the width is no short decimal."""
+    for width in (1 / 32, 1 / 16, 1 / 3):
+        save_encoder(random_encoder(0, width), tmp_path / "encoder.pth")
+        row = encoder_row(tmp_path / "encoder.pth", CPU)
+        again = random_row(0, CPU, width=row.facts["width"])
+        images = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+        assert torch.equal(row.features(images), again.features(images)) and again.facts["width"] == row.facts["width"]

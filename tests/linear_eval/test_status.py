@@ -8,13 +8,26 @@ import pytest
 
 from datasets.vtab_tasks import TASKS
 from linear_eval import status
-from linear_eval.status import cells, find_encoders, next_steps, table
+from linear_eval.find import find_encoders
+from linear_eval.status import cells, next_steps, table
 
 
 def result(name: str, task: str = "imagenet100", *, train: int = 1000, available: int = 1000, **facts: object) -> dict:
     return {"encoder": name, "layer": "fc6", "width": 1.0, "kind": "encoder", "task": task, "protocol": "paper",
             "seed": 0, "accuracy": 40.0, "counts": {"train": train, "train_available": available},
             "selection": "uniform" if train < available else "all", **facts}
+
+
+def prepare(vtab: Path, *tasks: str, complete: bool = True) -> None:
+    for task in tasks:
+        (vtab / task).mkdir(parents=True, exist_ok=True)
+        record = {"name": f"vtab-{task}", "count": 8, "val": 4, "route": "shards", "split": "train"}
+        (vtab / task / "dataset.json").write_text(json.dumps(record | {"complete": complete}))
+
+
+def steps(rows: list[dict], home: Path) -> list[str]:
+    encoders = home / "encoders"
+    return next_steps(rows, find_encoders([str(encoders)]), encoders, home / "vtab", home / "imagenet100")
 
 
 @pytest.fixture
@@ -24,9 +37,7 @@ def home(tmp_path: Path) -> Path:
         (tmp_path / "encoders" / name).mkdir(parents=True)
         (tmp_path / "encoders" / name / "encoder.pth").touch()
     (tmp_path / "imagenet100" / "train").mkdir(parents=True)
-    for task in ("dtd", "pets"):
-        (tmp_path / "vtab" / task).mkdir(parents=True)
-        (tmp_path / "vtab" / task / "dataset.json").write_text("{}")
+    prepare(tmp_path / "vtab", "dtd", "pets")
     return tmp_path
 
 
@@ -35,6 +46,13 @@ def test_cells():
     rows += [result("a", f"vtab-{task}", seed=seed) for task in ("dtd", "pets") for seed in (0, 1)]
     rows += [result("a", "vtab-svhn", train=2000, available=9000), result("a", "vtab-eurosat", selection="given list")]
     assert cells(rows) == [["paper", "knn 2k"], ["paper 2k 3/7"], ["paper 1k list 1/4"], []]
+
+
+def test_partial_tasks_are_not_counted_as_done():
+    rows = [result("a", task_complete=False), result("a", protocol="cached")]
+    rows += [result("a", f"vtab-{task}", task_complete=task == "dtd") for task in ("dtd", "pets", "svhn", "eurosat")]
+    rows += [result("a", "vtab-dtd", train=900, available=900, task_complete=False)]  # before all of it was there
+    assert cells(rows) == [["paper partial", "cached"], ["paper 1/7, 2 partial"], ["paper 0/4, 1 partial"], []]
 
 
 def test_table():
@@ -59,10 +77,9 @@ def test_fits_a_terminal():
 
 def test_next_steps(home):
     encoders, imagenet100, vtab = home / "encoders", home / "imagenet100", home / "vtab"
-    assert list(find_encoders(encoders)) == ["my encoder", "stat-wmm", "stylegan-oriented"]
     rows = [result("stat-wmm"), result("stat-wmm", "vtab-dtd"), result("stat-wmm", "vtab-pets"),
-            result("stylegan-oriented", "vtab-dtd"), result("stylegan-oriented", architecture="ResNet50")]
-    assert next_steps(rows, encoders, vtab, imagenet100) == [
+            result("stylegan-oriented", "vtab-dtd"), result("stylegan-oriented", task_complete=False)]
+    assert steps(rows, home) == [
         "2 of 3 encoders lack ImageNet-100 (GPU 0, or cpu):",
         f"    ENCODERS={encoders} bash scripts/train_align_uniform/linear_eval.sh {imagenet100} 0",
         f"2 of 19 tasks of VTAB are prepared: python -m datasets.vtab status --root {vtab}",
@@ -70,18 +87,53 @@ def test_next_steps(home):
         f"    VTAB={vtab} bash scripts/linear_eval/vtab.sh '{encoders}/my encoder/encoder.pth' "
         f"{encoders}/stylegan-oriented/encoder.pth",
     ]
-    assert next_steps([], encoders, vtab, imagenet100)[-1].endswith(f"bash scripts/linear_eval/vtab.sh {encoders}")
-    assert next_steps(rows, home / "none", vtab, home / "none")[0] == (
+    assert steps([], home)[-1].endswith(f"bash scripts/linear_eval/vtab.sh {encoders}")
+    assert next_steps(rows, [], home / "none", vtab, home / "none")[0] == (
         f"ImageNet-100 is not there: bash scripts/datasets/generate_imagenet100.sh <imagenet1k> {home}/none")
 
 
 def test_nothing_is_missing(home):
-    for task in TASKS:
-        (home / "vtab" / task).mkdir(exist_ok=True)
-        (home / "vtab" / task / "dataset.json").write_text("{}")
-    rows = [result(name, task) for name in find_encoders(home / "encoders")
+    prepare(home / "vtab", *TASKS)
+    network = {"stat-wmm": {"architecture": "ResNet50", "layer": "avgpool"}}  # whatever network the encoder.pth holds
+    rows = [result(name, task, **network.get(name, {})) for name in ("my encoder", "stat-wmm", "stylegan-oriented")
             for task in ("imagenet100", *(f"vtab-{name}" for name in TASKS))]
-    assert next_steps(rows, home / "encoders", home / "vtab", home / "imagenet100") == []
+    assert steps(rows, home) == []
+
+
+def test_a_partial_task_is_not_prepared(home):
+    prepare(home / "vtab", *TASKS)
+    prepare(home / "vtab", "svhn", complete=False)
+    rows = [result(name, task) for name in ("my encoder", "stat-wmm", "stylegan-oriented")
+            for task in ("imagenet100", *(f"vtab-{name}" for name in TASKS if name != "svhn"))]
+    said = steps(rows, home)
+    assert len(said) == 1 and said[0].startswith("18 of 19 tasks of VTAB are prepared")
+
+
+def test_encoders_that_compare_evaluates(tmp_path, monkeypatch, capsys):
+    files = ["three/seed-0/encoder.pth", "three/seed-1/encoder.pth", "three/seed-2/encoder.pth",
+             "moco/checkpoint_0199.pth.tar", "noise/deeper/encoder.pth"]
+    for file in files:
+        (tmp_path / "encoders" / file).parent.mkdir(parents=True)
+        (tmp_path / "encoders" / file).touch()
+    (tmp_path / "data" / "imagenet100" / "train").mkdir(parents=True)
+    (tmp_path / "results").mkdir()
+    for seed in (0, 2):
+        (tmp_path / "results" / f"{seed}.json").write_text(json.dumps(result("three", seed=seed)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["status", "--encoders", "encoders"])
+    status.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[1:4]] == [["deeper", "-"], ["moco", "-"], ["three", "paper"]]
+    assert lines[4:6] == ["", "3 of 5 encoders lack ImageNet-100 (GPU 0, or cpu):"]
+
+
+def test_two_encoders_of_one_name_are_said(home, monkeypatch, capsys):
+    (home / "encoders" / "again" / "stat-wmm").mkdir(parents=True)
+    (home / "encoders" / "again" / "stat-wmm" / "encoder.pth").touch()
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(sys, "argv", ["status", "--encoders", "encoders"])
+    status.main()
+    assert "are both called stat-wmm, seed 0; rename a folder" in capsys.readouterr().out
 
 
 def test_nothing_there_yet(tmp_path, monkeypatch, capsys):
@@ -89,7 +141,7 @@ def test_nothing_there_yet(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["status"])
     status.main()
     out = capsys.readouterr().out
-    assert out.startswith("no encoders in encoders/small_scale; they are looked for as encoders/small_scale/<name>/enc")
+    assert out.startswith("encoders/small_scale is not there; pass encoder files")
     assert "ImageNet-100 is not there" in out and "0 of 19 tasks" in out
 
 

@@ -63,13 +63,14 @@ def vtab_1k(tmp_path):
         Image.new("RGB", (40, 30), (40 * i, 0, 0)).save(root / f"images/trainval/{i:06d}.jpg")
     lines = [f"images/trainval/{i:06d}.jpg {label}" for i, label in enumerate((3, 46, 0, 3, 1, 2))]
     (root / "train800val200.txt").write_text("\n".join(lines[:4]) + "\n")
-    (root / "test.txt").write_text("\n".join(lines[4:]) + "\n")
+    (root / "test.txt").write_text("\n".join(lines[4:]) + "\n\n")
     return root
 
 
 def test_vtab_1k_lists(vtab_1k):
     task = load_task(vtab_1k)
     assert (task.name, task.selection, len(task.classes)) == ("vtab-dtd", "given list", 47)
+    assert not task.complete  # VTAB-1k has 1,000 images to train on and the whole test set
     assert task.train.labels.tolist() == [3, 46, 0, 3] and task.val.labels.tolist() == [1, 2]
     assert task.val.paths[0].name == "000004.jpg"
     before = task.sha256

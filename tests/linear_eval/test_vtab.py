@@ -4,9 +4,10 @@ import json
 import sys
 
 import pytest
+import torch
 
 from linear_eval import probe_cached, vtab
-from models import random_encoder, save_encoder
+from models import ResNet50, random_encoder, save_encoder
 from utils.cli import UserError
 
 WIDTH = 1 / 32
@@ -70,6 +71,15 @@ def test_a_limit_above_a_task_takes_all_of_it(call, tmp_path):
     result = json.loads((tmp_path / "results/vtab/vtab-svhn/stat-wmm-seed-0-knn-18.json").read_text())
     assert result["selection"] == "all" and result["counts"]["train"] == 18
     assert [path.name for path in (tmp_path / "results/vtab").iterdir()] == ["vtab-svhn"]
+
+
+def test_a_protocol_that_is_not_for_an_encoder_is_refused_before_any_work(call, encoders, tmp_path):
+    weights = {f"module.encoder_q.{name}": tensor for name, tensor in ResNet50().state_dict().items()}
+    (encoders / "moco").mkdir()
+    torch.save({"state_dict": weights}, encoders / "moco/checkpoint_0199.pth.tar")
+    with pytest.raises(UserError, match="moco sees 224×224: use --protocol cached or knn"):
+        call("--protocol", "knn", "paper")
+    assert not (tmp_path / "results").exists()
 
 
 def test_nothing_is_ready(call, tmp_path):

@@ -97,7 +97,7 @@ def test_vtab_from_shards_to_the_table(shards, encoders, tmp_path, start):
     done = bash(VTAB, "stat-wmm", cwd=tmp_path, **settings)
     assert done.returncode == 0, done.stderr
     results = {path.name: json.loads(path.read_text()) for path in (tmp_path / "results/vtab").rglob("*.json")}
-    assert set(results) == {f"{name}-seed-0-knn-94.json" for name in ("stat-wmm", "random-init", "raw-pixels",
+    assert set(results) == {f"{name}-seed-0-knn-94.json" for name in ("stat-wmm", "random-init-0.03125", "raw-pixels",
                                                                       "mean-colours", "colour-histogram")}
     assert results["stat-wmm-seed-0-knn-94.json"]["task_complete"] is False
     assert "vtab-dtd (partial)" in (tmp_path / "results/vtab/table.md").read_text()

@@ -29,10 +29,15 @@ def take_steps(processes, loss, output):
     config = Config(batch_size=7, steps=10, width=1 / 32, lr=0.05, loss=loss, align_alpha=1.5)
     images = np.random.default_rng(0).integers(0, 256, (21, 40, 40, 3), dtype=np.uint8)
     trainer = Trainer(config, images, torch.device("cpu"))
-    trainer.encoder.double().eval()
+    encoder = trainer.encoder.double()
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0  # freeze the statistics of a batch: those of a new network leave all in one point
+    encoder(torch.randn(16, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    encoder.eval()
     if processes.count > 1:  # by hand: DDP must not find out later that the weights have become float64
         trainer.processes = processes
-        trainer.model = torch.nn.parallel.DistributedDataParallel(trainer.model, broadcast_buffers=False)
+        trainer.model = torch.nn.parallel.DistributedDataParallel(trainer.model)
     views, gradients, losses = [], [], []
     for step in range(10):
         x, y = trainer.views(step)
@@ -104,7 +109,8 @@ def command(folder: Path, output: Path, steps: int = 6) -> list[object]:
 
 def test_the_command_writes_once_and_does_nothing_again(image_folder, tmp_path):
     out = outputs(together(command(image_folder, tmp_path / "run")))
-    assert "6 steps of 8 on 2 × " in out[0] and "encoder.pth: 6 steps" in out[0] and out[1] == ""
+    assert "6 steps of 8 on 2 × " in out[0] and "encoder.pth: 6 steps" in out[0]
+    assert "steps" not in out[1]  # either may have packed the images
     run = RunFolder(tmp_path / "run")
     assert [line["step"] for line in run.metrics()] == [1, 2, 3, 4, 5, 6]
     assert json.loads((run.path / "environment.json").read_text())["processes"] == 2
