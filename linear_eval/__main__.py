@@ -42,7 +42,7 @@ def options() -> Any:
     options.add_argument("--width", type=float, default=1.0, help="of the SmallAlexNet of --random-init")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
     options.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
-    options.add_argument("--train-limit", type=positive_int, help="training images to use, balanced over classes")
+    options.add_argument("--train-limit", type=positive_int, help="training images to use, drawn by --seed")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
                          help="folder that keeps features for other protocols")
     options.add_argument("--seed", type=int, default=0, help="of everything random in the probe")

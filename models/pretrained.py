@@ -1,5 +1,6 @@
 """Any classifier of torchvision with its published ImageNet weights, up to the input of its last linear layer."""
 
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -24,9 +25,10 @@ class Pretrained(nn.Module):
         weights = torchvision.models.get_model_weights(name).DEFAULT
         try:
             self.model = torchvision.models.get_model(name, weights=weights)
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # no network, or a damaged file where torch keeps downloads, which can raise anything
             raise UserError(f"the weights of torchvision's {name} cannot be had from {weights.url} "
-                            f"({' '.join(str(error).split())[:200]})") from None
+                            f"({' '.join(str(error).split())[:200]}); if there is a network, delete what lies of them "
+                            f"in {torch.hub.get_dir()}") from None
         linear = [path for path, module in self.model.named_modules() if isinstance(module, nn.Linear)]
         if not linear or linear[-1] != [path for path, _ in self.model.named_modules()][-1]:
             raise UserError(f"torchvision's {name} does not end in a linear layer, before which features are taken; "
