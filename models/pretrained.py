@@ -25,7 +25,7 @@ class Pretrained(nn.Module):
         weights = torchvision.models.get_model_weights(name).DEFAULT
         try:
             self.model = torchvision.models.get_model(name, weights=weights)
-        except Exception as error:  # no network, or a damaged file where torch keeps downloads, which can raise anything
+        except Exception as error:  # no network, or a damaged file where torch keeps downloads: that can raise anything
             raise UserError(f"the weights of torchvision's {name} cannot be had from {weights.url} "
                             f"({' '.join(str(error).split())[:200]}); if there is a network, delete what lies of them "
                             f"in {torch.hub.get_dir()}") from None
