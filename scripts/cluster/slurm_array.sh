@@ -2,8 +2,11 @@
 # A Slurm array: one task for each of the paper's fourteen datasets, from noise to encoder. Four processes of a task write
 # the images, each its shards (the same RANK and WORLD_SIZE that torchrun and Kubernetes set); then one GPU trains.
 #
-#   sbatch scripts/cluster/slurm_array.sh          # from the folder that is to hold data/ and encoders/
-#   squeue --me                                    # a task that was cut off goes on when it is submitted again
+#   sbatch scripts/cluster/slurm_array.sh                    # from the repository; data/ and encoders/ appear in it
+#   REPO=~/noise sbatch ~/noise/scripts/cluster/slurm_array.sh         # from another folder, which is to hold them
+#
+# A task that was cut off goes on when it is submitted again. feature_vis-dead_leaves needs an encoder: make its images
+# first (python -m generators feature_vis-dead_leaves --help), or its task ends saying so.
 #
 #SBATCH --job-name=noise
 #SBATCH --array=0-13
@@ -18,6 +21,7 @@ set -euo pipefail
 REPO="${REPO:-$SLURM_SUBMIT_DIR}"
 PYTHON="${PYTHON:-$REPO/.venv/bin/python}"
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" SAMPLES="${SAMPLES:-105000}"
+[ -x "$PYTHON" ] || { echo "error: $PYTHON is not there; set PYTHON, or REPO to the repository with .venv" >&2; exit 1; }
 export PYTHONPATH="$REPO" PYTHON DATA SAMPLES NAME
 
 mapfile -t names < <("$PYTHON" -m train_align_uniform.status --list all)
