@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.ratio import HEADER, ratios, row
 from models import SmallAlexNet
+from train_align_uniform.images import PackedImages
 from train_align_uniform.losses import align_uniform_loss
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import parser, positive_int, run
@@ -32,7 +33,7 @@ def main() -> None:
     precision = choose_precision(device, "auto")
     config = Config(batch_size=args.batch, width=args.width, precision=str(precision).removeprefix("torch."))
     images = np.random.default_rng(0).integers(0, 256, (args.batch, 96, 96, 3), dtype=np.uint8)
-    trainer = Trainer(config, images, device)
+    trainer = Trainer(config, PackedImages(images), device)
     x, y = trainer.views(0)
 
     def ours() -> None:

@@ -10,15 +10,11 @@ with the images that are missing, a finished one has nothing to do, and a larger
 import contextlib
 import dataclasses
 import io
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +27,7 @@ from utils.cli import UserError
 from utils.files import human_bytes, locked, read_json, write_bytes, write_json
 from utils.progress import Progress
 from utils.run_folder import environment
+from utils.workers import worker_processes
 
 FORMATS = ("jpg", "png")
 FOLDER = 1000  # images in one folder; shards are made of whole folders
@@ -233,9 +230,7 @@ def write_chunks(process: ImageProcess, root: Path, chunks: Iterable[list[int]],
         for chunk in chunks:
             yield write_chunk(process, root, chunk, image_format)
         return
-    # Spawned and not forked: threads (of BLAS, numba, torch) do not survive a fork.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
-    try:
+    with worker_processes(workers) as pool:
         queue = iter(chunks)
         running: set[Future[int]] = set()
         while True:
@@ -246,20 +241,3 @@ def write_chunks(process: ImageProcess, root: Path, chunks: Iterable[list[int]],
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
-    except BrokenProcessPool:
-        raise UserError("a worker process was killed, most likely because memory ran out; the same command with fewer "
-                        "--workers goes on where this one stopped") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def start_worker() -> None:
-    """Runs first in each worker: ctrl-C is the parent's to handle, and a worker does not outlive a killed parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -14,10 +14,8 @@ The name comes first. The same command again goes on where it stopped; a finishe
 import sys
 
 from generators.command import add_process_options, add_writing_options, process_from, write
-from generators.named import find, named_datasets, needs, process_class
+from generators.named import SCALES, find, named_datasets, needs, process_class, size
 from utils.cli import parser, positive_int, run
-
-SCALES = {"small": (105_000, None), "large": (1_300_000, 256)}  # images, resolution (None: as published)
 
 
 def print_list() -> None:
@@ -50,10 +48,8 @@ def main() -> None:
     add_process_options(options, cls, {**entry.parameters, "resolution": entry.resolution})
     add_writing_options(options)
     args = options.parse_args()
-    samples, resolution = SCALES[args.scale]
-    if entry.samples:  # a dataset with a size of its own has one scale
-        samples, resolution = entry.samples, entry.resolution
-    resolution = args.resolution if args.resolution is not None else resolution or entry.resolution
+    samples, resolution = size(name, args.scale)
+    resolution = args.resolution if args.resolution is not None else resolution
     args.output = args.output or f"data/{args.scale}_scale/{name}"
     write(process_from(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
 

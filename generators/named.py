@@ -1,7 +1,9 @@
 """The named datasets of datasets.yaml, and the processes that make them."""
 
+import dataclasses
 import functools
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import yaml
 
 from datasets.writer import ImageProcess
 from utils.cli import UserError
+
+SCALES = {"small": (105_000, None), "large": (1_300_000, 256)}  # images, resolution (None: as published)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,39 @@ def process_class(path: str) -> type:
 def needs(name: str, parameter: str) -> bool:
     """Whether a named dataset leaves this parameter to the user: it is "" in the file. Raises UserError (`find`)."""
     return find(name).parameters.get(parameter) == ""
+
+
+def size(name: str, scale: str = "small") -> tuple[int, int]:
+    """Images and their resolution at one of SCALES; a dataset with a size of its own has one scale. Raises UserError
+    (`find`)."""
+    entry = find(name)
+    samples, resolution = SCALES[scale]
+    return (entry.samples, entry.resolution) if entry.samples else (samples, resolution or entry.resolution)
+
+
+def open_parameters(name: str) -> dict[str, type]:
+    """The parameters that a named dataset does not fix, with their types. Raises UserError (`find`)."""
+    entry = find(name)
+    return {field.name: field.type for field in dataclasses.fields(process_class(entry.process))
+            if field.name not in entry.parameters or needs(name, field.name)}
+
+
+def settings(name: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """What `load` takes from words such as 'resolution=128': `open_parameters` by value.
+
+    Raises UserError for a word of another form, a parameter that is not open, and a value not of its type.
+    """
+    types, result = open_parameters(name), {}
+    for pair in pairs:
+        parameter, equals, value = pair.partition("=")
+        if parameter not in types or not equals:
+            raise UserError(f"{pair!r} is not understood; write PARAMETER=VALUE, with a parameter of {name}: "
+                            f"{', '.join(types)}")
+        try:
+            result[parameter] = types[parameter](value)
+        except ValueError:
+            raise UserError(f"{parameter} should be of type {types[parameter].__name__}, not {value!r}") from None
+    return result
 
 
 def load(name: str, resolution: int | None = None, seed: int = 0, encoder: str = "", **changes: Any) -> ImageProcess:

@@ -1,10 +1,13 @@
-"""Train the contrastive encoder on a folder of images.
+"""Train the contrastive encoder on a folder of images, or on a process that renders them meanwhile.
 
     python -m train_align_uniform --data data/small_scale/stat-wmm --output encoders/small_scale/stat-wmm
+    python -m train_align_uniform --data dead_leaves-mixed --output DIR   # no folder: images that never come twice
+    python -m train_align_uniform --data dead_leaves-mixed --samples 105000 --output DIR  # each epoch the same ones
     python -m train_align_uniform --data DIR --output DIR --gpus 0 1          # as in the paper: two GPUs, DataParallel
     torchrun --standalone --nproc-per-node=4 -m train_align_uniform --data DIR --output DIR    # one process a GPU, DDP
     python -m train_align_uniform --data DIR --output DIR --gpus --width 0.25 --batch_size 125 --steps 600 --cosine \
         --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU
+    python -m train_align_uniform --data DIR --output DIR --profile 50        # where the time of a step goes; no run
 
 The defaults are the paper's. The same command resumes an interrupted run, and does nothing when the run is finished.
 """
@@ -12,19 +15,27 @@ The defaults are the paper's. The same command resumes an interrupted run, and d
 import argparse
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from datasets.folder import RECORD, list_images
 from datasets.packed import packed_images, packed_shape
+from datasets.writer import describe as describe_dataset
+from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
 from train_align_uniform.distributed import Processes, gpus_of_process
+from train_align_uniform.images import PackedImages, RenderedImages
+from train_align_uniform.step_profile import STEPS_BESIDE, profile
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
 from utils.files import read_json
 from utils.run_folder import RunFolder
+
+Opening = tuple[dict[str, Any], Callable[[], PackedImages | RenderedImages]]  # what config.json says, how to open them
 
 
 def parse() -> argparse.Namespace:
@@ -32,11 +43,17 @@ def parse() -> argparse.Namespace:
     d = Config()
 
     g = p.add_argument_group("data and output")
-    g.add_argument("--data", required=True, help="image folder: generated, downloaded or your own")
+    g.add_argument("--data", required=True, help="image folder: generated, downloaded or your own; or the name of a "
+                   "dataset (python -m generators list), whose images are rendered while training")
     g.add_argument("--output", required=True, help="run folder; encoder.pth appears in it")
     g.add_argument("--resize", type=positive_int, help="bring all images to a square of this many pixels first "
                    "(needed for photos of different sizes; 96 is a good size)")
     g.add_argument("--cache", help="where to keep the packed array, if not in the image folder")
+    g.add_argument("--samples", type=positive_int, help="of a named dataset: as many images, the same in every epoch "
+                   "(default: images never come twice, and an epoch is as long as the published dataset)")
+    g.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="of a named dataset's process, "
+                   "such as resolution=128 seed=1 encoder=FILE")
+    g.add_argument("--workers", type=positive_int, help="processes that render (default: one a core, up to 8)")
 
     g = p.add_argument_group("optimisation")
     g.add_argument("--batch_size", type=positive_int, default=d.batch_size, help="images a step; each gives two views")
@@ -68,8 +85,47 @@ def parse() -> argparse.Namespace:
                    "(default: the first GPU if there is one)")
     g.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto",
                    help="auto: bfloat16 where the hardware multiplies it")
+    g.add_argument("--compile", action="store_true", help="torch.compile the encoder: a minute or more at the start")
+    g.add_argument("--profile", type=positive_int, metavar="N", help="only measure N steps and print what they spend "
+                   "their time on; nothing is written")
     g.add_argument("--seed", type=int, default=d.seed, help="of weights, order and views")
     return p.parse_args()
+
+
+def is_folder(args: argparse.Namespace) -> bool:
+    """Whether --data is a folder. Raises UserError for options that are about the other kind, and for neither kind."""
+    folder = Path(args.data).is_dir()
+    if not folder and args.data not in named_datasets():
+        raise UserError(f"{args.data} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a "
+                        "folder of images or one of these names")
+    for option in ("samples", "parameters", "workers") if folder else ("resize", "cache"):
+        if getattr(args, option):
+            kind = "named datasets, and {} is a folder" if folder else "folders, and {} is a named dataset"
+            raise UserError(f"--{option} is for {kind.format(args.data)}; leave it out")
+    return folder
+
+
+def of_folder(args: argparse.Namespace, device: torch.device) -> Opening:
+    """What config.json says of the images in a folder, and how to open them."""
+    paths = list_images(args.data)
+    record = Path(args.data) / RECORD
+    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
+            "record": read_json(record) if record.exists() else None}
+    return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
+
+
+def of_process(args: argparse.Namespace, device: torch.device) -> Opening:
+    """What config.json says of the images of a named dataset, and how to open them."""
+    chosen = settings(args.data, args.parameters)
+    if needs(args.data, "encoder") and "encoder" not in chosen:
+        raise UserError(f"{args.data} needs a trained network; pass --parameters encoder=FILE")
+    if "device" in open_parameters(args.data):
+        chosen = {"device": device.type, **chosen}
+    images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples,
+                            args.workers)
+    data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
+            "record": describe_dataset(images.process, args.data, images.count, "png")}
+    return data, lambda: images
 
 
 def main() -> int:
@@ -86,6 +142,8 @@ def main() -> int:
         raise UserError(f"--gpus names GPU {gpus[0]} twice; name two different ones, or one")
     if args.warmup_steps < 0:
         raise UserError(f"--warmup_steps must be at least 0, not {args.warmup_steps}")
+    if args.compile and gpus is not None and len(gpus) == 2:
+        raise UserError("--compile does not go with DataParallel on two GPUs; pass one GPU, or start one process a GPU")
     if args.loss == "nt-xent" and args.temperature == 0:
         raise UserError("--temperature must be above 0")
     device = choose_device(gpus)
@@ -93,18 +151,23 @@ def main() -> int:
     fields = {f.name for f in dataclasses.fields(Config)}
     config = Config(**{**{k: v for k, v in vars(args).items() if k in fields}, "precision": precision})
 
-    paths = list_images(args.data)
-    config.steps_per_epoch(len(paths))
-    record = Path(args.data) / RECORD
-    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
-            "record": read_json(record) if record.exists() else None}
+    data, open_images = (of_folder if is_folder(args) else of_process)(args, device)
+    config.steps_per_epoch(data["shape"][0])
     options = {**dataclasses.asdict(config), "data": data}
     output = Path(args.output)
-    RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
-    images = packed_images(args.data, args.resize, args.cache)
+    if args.profile:
+        config = dataclasses.replace(config, steps=args.profile + STEPS_BESIDE)
+    else:
+        RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
+    images = open_images()
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(Processes.join(device))
         trainer = Trainer(config, images, device, gpus or [], processes)
+        if args.profile:
+            table = profile(trainer, args.profile)
+            if processes.rank == 0:
+                print(table)
+            return 0
         facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus or []),
                  "processes": processes.count}
         folder = RunFolder(output)
@@ -113,7 +176,7 @@ def main() -> int:
         processes.wait()  # the folder is ours, and what is in it is complete
         if folder.done is None:
             if processes.rank == 0:
-                print(f"{len(images)} images of {images.shape[2]}×{images.shape[1]}, {trainer.total_steps} steps of "
+                print(f"{images}, {trainer.total_steps} steps of "
                       f"{config.batch_size} on {processes.count} × {facts['device']} in {precision}", flush=True)
             code = trainer.fit(folder)
             if code:

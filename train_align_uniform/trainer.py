@@ -1,11 +1,11 @@
-"""The training loop: packed images -> two views -> encoder -> loss -> optimiser, resumable at any step."""
+"""The training loop: images -> two views -> encoder -> loss -> optimiser, resumable at any step."""
 
 import contextlib
 import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +20,16 @@ from models import SmallAlexNet, save_encoder
 from models.checkpoint import load_torch, save_torch
 from train_align_uniform.distributed import ALONE, Processes
 from train_align_uniform.embed import PairEncoder
+from train_align_uniform.images import PackedImages, RenderedImages
 from train_align_uniform.losses import align_uniform_loss, nt_xent_loss
+from train_align_uniform.order import Order
 from train_align_uniform.schedule import SaveClock, learning_rate
 from utils.cli import UserError
 from utils.devices import autocast
 from utils.files import errors_name
 from utils.progress import Progress
 from utils.run_folder import RunFolder
-from utils.seeding import permutation, stable_key
+from utils.workers import in_thread
 
 DISK_SPEED = 100e6  # bytes/s assumed for the first checkpoint, until one has been timed
 
@@ -55,6 +57,7 @@ class Config:
     unif_t: float = 2.0
     width: float = 1.0
     batch_norm: str = "per-view"
+    compile: bool = False  # it rounds otherwise
     precision: str = "float32"  # resolved: float32 or bfloat16
     seed: int = 0
 
@@ -108,30 +111,36 @@ def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
 
 
 class Trainer:
-    """One run on the images uint8 [N, H, W, 3]: the state that a checkpoint holds, and the steps that change it."""
+    """One run on the images: the state that a checkpoint holds, and the steps that change it."""
 
-    def __init__(self, config: Config, images: np.ndarray, device: torch.device, gpus: Sequence[int] = (),
-                 processes: Processes = ALONE):
+    def __init__(self, config: Config, images: PackedImages | RenderedImages, device: torch.device,
+                 gpus: Sequence[int] = (), processes: Processes = ALONE):
         self.config, self.images, self.device, self.processes = config, images, device, processes
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
-        self.steps_per_epoch = config.steps_per_epoch(len(images), processes.count)
-        self.total_steps = config.total_steps(len(images))
-        self._require_different(images[:: len(images) // 256 or 1])
+        self.steps_per_epoch = config.steps_per_epoch(images.count, processes.count)
+        self.total_steps = config.total_steps(images.count)
+        self.order = Order(images.count, config.batch_size, config.seed, images.together, images.endless)
+        self._stream: Generator[Tensor, None, None] | None = None  # of batches from `_next` on
+        self._next = -1
+        self.lap: Callable[[str], None] = lambda phase: None  # called at the end of each phase of a step
+        self._require_different(images.examples())
         self.encoder = SmallAlexNet(config.width).initialize(config.seed)
         self.encoder = self.encoder.to(device, memory_format=torch.channels_last).train()
         if processes.count > 1 and device.type == "cuda":  # torch has none for CPUs, which normalise their own share
             self.encoder = nn.SyncBatchNorm.convert_sync_batchnorm(self.encoder)
         parallel = nn.DataParallel(self.encoder, list(gpus)) if len(gpus) == 2 else self.encoder
+        if config.compile:
+            parallel = torch.compile(parallel, dynamic=False)
         self.model: nn.Module = PairEncoder(parallel, config.batch_norm)
         if processes.count > 1:
             self.model = nn.parallel.DistributedDataParallel(self.model)
+        # Fused: one pass over the weights instead of three or more.
         if config.optimizer == "sgd":
             self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
                 self.encoder.parameters(), config.base_lr, config.momentum, weight_decay=config.weight_decay,
-                fused=True)  # one pass over the weights instead of three
+                fused=True)
         else:
             self.optimizer = torch.optim.AdamW(
-                self.encoder.parameters(), config.base_lr, weight_decay=config.weight_decay)
+                self.encoder.parameters(), config.base_lr, weight_decay=config.weight_decay, fused=True)
         self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.precision]
         self.step = 0  # steps taken
         self.seconds = 0.0  # spent in them, over all starts
@@ -146,22 +155,32 @@ class Trainer:
         if (images == images[:1]).all():
             raise UserError(f"{len(images)} images looked at are one image many times, {why}")
 
-    def batch_indices(self, step: int) -> tuple[int, np.ndarray]:
-        """(epoch, image indices) of a step: a function of the seed and the step alone."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            self._order = epoch, permutation(stable_key("order", self.config.seed), epoch, len(self.images))
-        first = position * self.config.batch_size
-        return epoch, self._order[1][first : first + self.config.batch_size]
+    def close(self) -> None:
+        """Stop making images ahead of time."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
-    def views(self, step: int) -> list[Tensor]:
+    def pixels(self, step: int) -> Tensor:
+        """This process's share of a step's batch, uint8 [B, H, W, 3]. Those of the next steps are made ahead."""
+        if self._stream is None or step != self._next:
+            self.close()
+            shares = (self.processes.share(self.order.batch(later)[1]) for later in range(step, self.total_steps))
+            stream = (pixels.to(self.device) for pixels in self.images.stream(shares))
+            self._stream = in_thread(stream) if self.device.type == "cuda" else stream
+        self._next = step + 1
+        return next(self._stream)
+
+    def views(self, step: int) -> tuple[Tensor, Tensor]:
         """The two views of this process's share of a step's batch, float32 [B, 3, 64, 64] each."""
-        epoch, indices = self.batch_indices(step)
+        epoch, indices = self.order.batch(step)
         indices = self.processes.share(indices)
-        batch = torch.from_numpy(self.images[indices]).to(self.device)
-        height, width = self.images.shape[1:3]
-        return [make_views(batch, draw(self.config.seed, epoch, view, indices, height, width), SmallAlexNet.SIZE,
-                           SmallAlexNet.MEAN, SmallAlexNet.STD) for view in (0, 1)]
+        pixels = self.pixels(step)
+        self.lap("data")
+        x, y = (make_views(pixels, draw(self.config.seed, epoch, view, indices, self.images.height, self.images.width),
+                           SmallAlexNet.SIZE, SmallAlexNet.MEAN, SmallAlexNet.STD) for view in (0, 1))
+        self.lap("views")
+        return x, y
 
     def train_step(self) -> dict[str, float]:
         """One step, from images to new weights; returns what `update` does."""
@@ -173,23 +192,26 @@ class Trainer:
         c = self.config
         with autocast(self.device, self.dtype):
             zx, zy = self.model(x, y)
-        batch = len(self.batch_indices(self.step)[1])
+        batch = len(self.order.batch(self.step)[1])
         zx, zy = self.processes.gather(zx, batch), self.processes.gather(zy, batch)
         loss, align, uniform = align_uniform_loss(zx, zy, c.align_w, c.unif_w, c.align_alpha, c.unif_t)
         if c.loss == "nt-xent":
             loss = nt_xent_loss(zx, zy, c.temperature)
         self._require_finite("loss", loss, self.step + 1)
         self._require_spread(zx.detach(), align, uniform)
+        self.lap("forward")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         gradients = [p.grad for p in self.encoder.parameters() if p.grad is not None]
         self._require_finite("gradient", torch.nn.utils.get_total_norm(gradients), self.step + 1)
+        self.lap("backward")
         lr = learning_rate(self.step, base=c.base_lr, total_steps=self.total_steps,
                            steps_per_epoch=self.steps_per_epoch, decay_epochs=c.lr_decay_epochs,
                            decay_rate=c.lr_decay_rate, warmup_steps=c.warmup_steps, cosine=c.cosine)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
+        self.lap("optimiser")
         self.step += 1
         return {"loss": loss.item(), "align": align.item(), "uniform": uniform.item(), "lr": lr}
 
@@ -248,7 +270,7 @@ class Trainer:
         ):
             while self.step < self.total_steps and not self.processes.any(bool(received)):
                 began = time.monotonic()
-                epoch, indices = self.batch_indices(self.step)
+                epoch, indices = self.order.batch(self.step)
                 values = self.train_step()
                 elapsed = time.monotonic() - began
                 self.seconds += elapsed
@@ -276,7 +298,7 @@ class Trainer:
         if last.exists():
             self.restore(last)
         self.processes.wait()  # until all have read it
-        with stop_signals() as received:
+        with stop_signals() as received, contextlib.closing(self):
             writes = self.processes.rank == 0
             stopped = self._write_steps(run, last, received) if writes else self._follow(received)
         if stopped:

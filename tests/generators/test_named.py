@@ -9,7 +9,7 @@ import pytest
 from datasets.writer import CHUNK, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves_textures import FEWEST
-from generators.named import find, load, named_datasets, needs, process_class
+from generators.named import find, load, named_datasets, needs, process_class, settings, size
 from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
@@ -74,3 +74,24 @@ def test_two_workers_write_the_same_files_as_one(name, cheap, tmp_path, monkeypa
     files = [sorted((tmp_path / workers).rglob("*.jpg")) for workers in ("1", "2")]
     assert len(files[0]) == samples
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
+
+
+def test_settings_are_the_parameters_left_open():
+    assert settings("stylegan-oriented", ["resolution=64", "draw=1", "device=cpu"]) == {"resolution": 64, "draw": 1,
+                                                                                      "device": "cpu"}
+    assert settings("feature_vis-dead_leaves", ["encoder=a=b.pth"]) == {"encoder": "a=b.pth"}
+    assert load("dead_leaves-mixed", **settings("dead_leaves-mixed", ["seed=3"])).seed == 3
+
+
+@pytest.mark.parametrize(("pair", "said"), [
+    ("variant=random", "a parameter of stylegan-oriented: tie, draw, resolution"), ("draw", "write PARAMETER=VALUE"),
+    ("draw=two", "draw should be of type int, not 'two'")])
+def test_settings_that_cannot_be(pair, said):
+    with pytest.raises(UserError, match=said):
+        settings("stylegan-oriented", [pair])
+
+
+def test_sizes():
+    assert size("stylegan-oriented") == (105_000, 256) and size("stat-wmm") == (105_000, 128)
+    assert size("stat-wmm", "large") == (1_300_000, 256)
+    assert size("fractaldb-1k") == size("fractaldb-1k", "large") == (1_000_000, 362)

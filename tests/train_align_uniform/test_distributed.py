@@ -13,6 +13,7 @@ import torch
 
 from models.checkpoint import load_torch
 from train_align_uniform.distributed import ALONE, Processes
+from train_align_uniform.images import PackedImages
 from train_align_uniform.trainer import Config, Trainer
 from utils.run_folder import RunFolder
 
@@ -23,12 +24,13 @@ CPU = torch.device("cpu")
 STEPS = """
 import sys, dataclasses, numpy as np, torch
 from train_align_uniform.distributed import Processes
+from train_align_uniform.images import PackedImages
 from train_align_uniform.trainer import Config, Trainer
 
 def take_steps(processes, loss, output):
     config = Config(batch_size=7, steps=10, width=1 / 32, lr=0.05, loss=loss, align_alpha=1.5)
     images = np.random.default_rng(0).integers(0, 256, (21, 40, 40, 3), dtype=np.uint8)
-    trainer = Trainer(config, images, torch.device("cpu"))
+    trainer = Trainer(config, PackedImages(images), torch.device("cpu"))
     encoder = trainer.encoder.double()
     for module in encoder.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -144,4 +146,4 @@ def test_a_batch_too_small_for_the_processes(image_folder, tmp_path):
         assert process.returncode == 1 and err.count("error: ") == 1
     images = np.zeros((22, 40, 40, 3), np.uint8)
     with pytest.raises(Exception, match="fewer than two images for each of 4 processes"):
-        Trainer(Config(batch_size=8), images, CPU, processes=Processes(0, 4))
+        Trainer(Config(batch_size=8), PackedImages(images), CPU, processes=Processes(0, 4))

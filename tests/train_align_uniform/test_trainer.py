@@ -11,6 +11,7 @@ from PIL import Image
 from models import load_encoder
 from models.checkpoint import load_torch
 from train_align_uniform import trainer as module
+from train_align_uniform.images import PackedImages
 from train_align_uniform.schedule import SaveClock
 from train_align_uniform.trainer import Config, Trainer, stop_signals
 from utils.cli import UserError
@@ -35,7 +36,7 @@ def save_always(monkeypatch):
 
 def train(images: np.ndarray, folder: Path, config: Config = SMALL) -> int:
     with RunFolder.open(folder, dataclasses.asdict(config)) as run:
-        return Trainer(config, images, CPU).fit(run)
+        return Trainer(config, PackedImages(images), CPU).fit(run)
 
 
 class PowerCut(Exception):
@@ -155,7 +156,7 @@ def test_a_bad_loss_or_gradient_changes_nothing(images, tmp_path, save_always, m
             train(images, tmp_path)
     before = (tmp_path / "last.pth").read_bytes()
     poison_step(monkeypatch, 4, what)
-    run, trainer = RunFolder(tmp_path), Trainer(SMALL, images, CPU)
+    run, trainer = RunFolder(tmp_path), Trainer(SMALL, PackedImages(images), CPU)
     with pytest.raises(UserError, match=said):
         trainer.fit(run)
     assert (tmp_path / "last.pth").read_bytes() == before
@@ -184,14 +185,14 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(images, tmp_path, save_alway
         assert last.read_bytes() == damaged
     last.write_bytes(whole)
     with pytest.raises(UserError, match="is not a checkpoint of this run"):
-        Trainer(dataclasses.replace(SMALL, width=1 / 16), images, CPU).restore(last)
+        Trainer(dataclasses.replace(SMALL, width=1 / 16), PackedImages(images), CPU).restore(last)
 
 
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(images):
-    trainer = Trainer(SMALL, images, CPU)
+    trainer = Trainer(SMALL, PackedImages(images), CPU)
     epochs = []
     for epoch in range(3):
-        batches = [trainer.batch_indices(3 * epoch + i) for i in range(3)]
+        batches = [trainer.order.batch(3 * epoch + i) for i in range(3)]
         assert [e for e, _ in batches] == [epoch] * 3
         assert [len(indices) for _, indices in batches] == [8, 8, 6]
         epochs.append(np.concatenate([indices for _, indices in batches]))
@@ -200,17 +201,17 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(images):
 
 
 def test_order_and_views_are_a_function_of_seed_and_step(images):
-    first = Trainer(SMALL, images, CPU)
-    in_order = [(first.batch_indices(step)[1], first.views(step)) for step in range(7)]
-    second = Trainer(SMALL, images, CPU)
+    first = Trainer(SMALL, PackedImages(images), CPU)
+    in_order = [(first.order.batch(step)[1], first.views(step)) for step in range(7)]
+    second = Trainer(SMALL, PackedImages(images), CPU)
     for step in (6, 0, 3, 2):
-        assert np.array_equal(second.batch_indices(step)[1], in_order[step][0])
+        assert np.array_equal(second.order.batch(step)[1], in_order[step][0])
         assert all(map(torch.equal, second.views(step), in_order[step][1]))
     x, y = in_order[0][1]
     assert x.shape == (8, 3, 64, 64) and x.dtype == torch.float32
     assert not torch.equal(x, y)
-    other = Trainer(dataclasses.replace(SMALL, seed=1), images, CPU)
-    assert not np.array_equal(other.batch_indices(0)[1], in_order[0][0])
+    other = Trainer(dataclasses.replace(SMALL, seed=1), PackedImages(images), CPU)
+    assert not np.array_equal(other.order.batch(0)[1], in_order[0][0])
 
 
 @pytest.mark.parametrize(("count", "batch_size", "said"), [
@@ -218,7 +219,7 @@ def test_order_and_views_are_a_function_of_seed_and_step(images):
     (22, 3, "a last batch of one image")])
 def test_sizes_that_cannot_be_trained_on(images, count, batch_size, said):
     with pytest.raises(UserError, match=said):
-        Trainer(dataclasses.replace(SMALL, batch_size=batch_size), images[:count], CPU)
+        Trainer(dataclasses.replace(SMALL, batch_size=batch_size), PackedImages(images[:count]), CPU)
 
 
 def test_training_learns(images, tmp_path):
@@ -230,7 +231,7 @@ def test_training_learns(images, tmp_path):
 def test_a_step_is_the_published_recipe(images):
     """Two steps against torch's own SGD, written out."""
     config = dataclasses.replace(SMALL, warmup_steps=0)
-    trainer, reference = Trainer(config, images, CPU), Trainer(config, images, CPU)
+    trainer, reference = Trainer(config, PackedImages(images), CPU), Trainer(config, PackedImages(images), CPU)
     model = reference.encoder
     sgd = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
     for step in range(2):
@@ -255,14 +256,14 @@ def test_a_step_is_the_published_recipe(images):
 ])
 def test_images_that_teach_nothing_are_refused(images, spoil, said):
     with pytest.raises(UserError, match=said):
-        Trainer(SMALL, spoil(images), CPU)
+        Trainer(SMALL, PackedImages(spoil(images)), CPU)
     mixed = spoil(images).copy()
     mixed[-1] = images[-1]  # one image that differs is enough
-    Trainer(SMALL, mixed, CPU)
+    Trainer(SMALL, PackedImages(mixed), CPU)
 
 
 def test_embeddings_off_the_sphere_or_in_one_point_stop_the_run(images):
-    trainer = Trainer(SMALL, images, CPU)
+    trainer = Trainer(SMALL, PackedImages(images), CPU)
     linear, norm = trainer.encoder.blocks[7]
     trainer.encoder.blocks[7][1] = torch.nn.Identity()
     before = {name: value.clone() for name, value in trainer.encoder.named_parameters()}

@@ -1,0 +1,65 @@
+"""Work done ahead: in order, no further than told, and ended when it is no longer wanted."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from utils.cli import UserError
+from utils.workers import ahead, in_thread, worker_processes
+
+
+def test_ahead_keeps_the_order_and_its_distance():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        time.sleep(0.01 * (item % 3))
+        return item * item
+
+    with ThreadPoolExecutor(4) as pool:
+        results = ahead(lambda item: pool.submit(work, item), range(20), depth=5)
+        assert next(results) == 0 and len(begun) <= 6
+        assert list(results) == [item * item for item in range(1, 20)]
+
+
+def test_in_thread_gives_the_same_items_and_their_error():
+    thread = []
+
+    def items(fail):
+        thread.append(threading.get_ident())
+        yield from range(5)
+        if fail:
+            raise UserError("no more")
+
+    assert list(in_thread(items(False))) == list(range(5))
+    assert thread[0] != threading.get_ident()
+    stream = in_thread(items(True))
+    assert [next(stream) for _ in range(5)] == list(range(5))
+    with pytest.raises(UserError, match="no more"):
+        next(stream)
+
+
+def test_in_thread_closes_what_it_reads():
+    closed = []
+
+    def items():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    stream = in_thread(items())
+    next(stream)
+    stream.close()
+    assert closed == [True]
+
+
+def test_a_killed_worker_is_one_line():
+    with pytest.raises(UserError, match="fewer --workers"), worker_processes(1) as pool:
+        os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
+        pool.submit(os.getpid).result()

@@ -1,0 +1,117 @@
+"""Where a run's images come from: a packed folder, or a process that renders them while the encoder trains.
+
+Both are streams. Batches of image numbers go in, their pixels come out in the same order; batches that come later may
+be asked for ahead of time, so that a process works on them while the encoder trains on those before.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.writer import CHUNK, ImageProcess, rendered
+from utils.cpus import usable_cpus
+from utils.workers import ahead, worker_processes
+
+CPU = torch.device("cpu")
+PART = 16  # images that a worker renders at a time, or a block of them
+UNDER_WAY = 128 << 20  # bytes of images that workers make ahead of time
+LOOKED_AT = 256  # images of a folder that are looked at for whether they differ
+
+
+class PackedImages:
+    """A folder's packed array, uint8 [N, H, W, 3]; on a GPU, it is copied there if half of the free memory holds it."""
+
+    together, endless = 1, False
+
+    def __init__(self, array: np.ndarray, device: torch.device = CPU):
+        self.array = array
+        self.count, self.height, self.width = array.shape[:3]
+        self.here: Tensor | None = None
+        if device.type == "cuda" and array.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
+            self.here = torch.empty(array.shape, dtype=torch.uint8, device=device)
+            for start in range(0, self.count, 1024):
+                self.here[start : start + 1024] = torch.from_numpy(np.array(array[start : start + 1024])).to(device)
+
+    def __str__(self) -> str:
+        return f"{self.count} images of {self.width}×{self.height}"
+
+    def examples(self) -> np.ndarray:
+        """Some images from all over: uint8 [n, H, W, 3]."""
+        return self.array[:: self.count // LOOKED_AT or 1]
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Generator[Tensor, None, None]:
+        """uint8 [B, H, W, 3] for each of `batches`, int64 [B]; on the device that holds the array."""
+        for indices in batches:
+            if self.here is None:
+                yield torch.from_numpy(self.array[indices])
+            else:
+                yield self.here[torch.from_numpy(indices).to(self.here.device)]
+
+
+class RenderedImages:
+    """Images of a process, rendered as they are needed: by worker processes, or here if the process runs on a GPU.
+
+    count: images of an epoch. endless: every epoch has images of its own; else all have images 0 .. count - 1, which
+    are rendered again. workers: processes (default: one a core, up to 8).
+    """
+
+    def __init__(self, process: ImageProcess, count: int, endless: bool, workers: int | None = None):
+        self.process, self.count, self.endless = process, count, endless
+        self.workers = workers or min(8, usable_cpus())
+        self.height = self.width = process.resolution
+        self.together: int = getattr(process, "block", 1)
+
+    def __str__(self) -> str:
+        return f"{'endless' if self.endless else self.count} images of {self.width}×{self.height}, rendered meanwhile"
+
+    def examples(self) -> np.ndarray:
+        """The first images: uint8 [n, H, W, 3]. Also shows mistakes, and fills the caches of compiled code, before
+        there are workers."""
+        return rendered(self.process, range(self.together if self.together > 1 else 8))
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Generator[Tensor, None, None]:
+        """uint8 [B, H, W, 3] for each of `batches`, int64 [B]; on the device of the process."""
+        plan, plan_ahead = itertools.tee(self._plan(batches))
+        parts = (part for _, parts, _ in plan_ahead for part in parts)
+        waiting: dict[int, Tensor] = {}
+        with contextlib.ExitStack() as stack:
+            if getattr(self.process, "device", "cpu") == "cuda":
+                made = map(self.process.render, parts)
+            else:
+                made = self._made_by(stack.enter_context(worker_processes(self.workers)), parts)
+            for indices, parts_now, forgotten in plan:
+                for part in parts_now:
+                    waiting.update(zip(part, map(torch.clone, torch.as_tensor(next(made))), strict=True))
+                yield torch.stack([waiting.pop(index) for index in indices.tolist()])
+                for index in forgotten:
+                    del waiting[index]
+
+    def _plan(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, list[list[int]], list[int]]]:
+        """For each batch: its images, what must be made for it, in parts, and which images to forget after it.
+
+        Images are made in whole blocks. Those of a block that no batch needs soon (other processes train on them, or
+        they belong to the other end of the epoch, `Order`) are forgotten after as many batches as a block has images.
+        """
+        kept: dict[int, int] = {}  # image that is made: the batch after which it is forgotten
+        size = max(min(PART, getattr(self.process, "chunk", CHUNK)) // self.together, 1)  # blocks of a part
+        for number, indices in enumerate(batches):
+            blocks = list(dict.fromkeys(i // self.together for i in indices.tolist() if i not in kept))
+            parts = [[block * self.together + place for block in blocks[k : k + size] for place in range(self.together)]
+                     for k in range(0, len(blocks), size)]
+            kept.update({index: number + self.together for part in parts for index in part})
+            for index in indices.tolist():
+                del kept[index]
+            forgotten = [index for index, last in kept.items() if last <= number]
+            for index in forgotten:
+                del kept[index]
+            yield indices, parts, forgotten
+
+    def _made_by(self, pool: ProcessPoolExecutor, parts: Iterable[list[int]]) -> Iterator[np.ndarray]:
+        """The images of each part. The workers of `pool` are up to UNDER_WAY bytes ahead."""
+        depth = max(UNDER_WAY // (PART * self.height * self.width * 3), self.workers)
+        return ahead(lambda part: pool.submit(rendered, self.process, part), parts, depth)

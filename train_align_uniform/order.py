@@ -1,0 +1,40 @@
+"""Which images a step sees: a function of the seed and the step, so that a run resumes with the very next batch."""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.seeding import permutation, stable_key
+
+
+@dataclass(frozen=True)
+class Order:
+    """The batches of a run. Every image of an epoch comes once in it, in an order of the epoch's own.
+
+    Some processes make images in fixed blocks, `together` at a time, and what they draw for a block is alike in all of
+    it. Blocks then come in random order, and each image of a block about a batch after the one before it: no batch
+    holds two of a block (unless an epoch has fewer batches than a block has images), and a block is made once for all.
+    """
+
+    images: int  # of an epoch
+    batch_size: int
+    seed: int
+    together: int = 1
+    endless: bool = False  # epoch e has images e * images .. (e + 1) * images - 1, so that none ever comes again
+
+    def batch(self, step: int) -> tuple[int, np.ndarray]:
+        """(epoch, image numbers int64 [batch_size, or what is left of the epoch]) of a step, counted from 0."""
+        epoch, position = divmod(step, math.ceil(self.images / self.batch_size))
+        first = position * self.batch_size
+        return epoch, _epoch(self, epoch)[first : first + self.batch_size]
+
+
+@functools.lru_cache(maxsize=2)  # near the end of an epoch, images of the next are already being made
+def _epoch(order: Order, epoch: int) -> np.ndarray:
+    blocks = permutation(stable_key("order", order.seed), epoch, math.ceil(order.images / order.together))
+    apart = math.ceil(order.batch_size / order.together)  # rows that make a batch
+    columns = [np.roll(blocks * order.together + place, place * apart) for place in range(order.together)]
+    numbers = np.stack(columns, axis=1).ravel()
+    return numbers[numbers < order.images] + (epoch * order.images if order.endless else 0)
