@@ -2,24 +2,52 @@
 
     python -m benchmarks.train_step                        # full width, 128 images: about 4 minutes on 2 cores
     python -m benchmarks.train_step --width 0.25 --batch 250
+    python -m benchmarks.train_step --gpus 0 --batch 768 --steady 200     # how long the paper's 200 epochs take here
 
 Both sides step on the same two batches of views, in turn, in one run. Plain: float32, default memory format, one
 forward for both views. Ours: what `python -m train_align_uniform` does here, that is channels_last, one forward per
 view, and bfloat16 where the hardware has it. Runs on the CPU, or on the first GPU with --gpus 0.
+
+--steady N measures whole steps instead (images, views, forward, backward, SGD) of a run on dead leaves, N of them after
+50 to warm up, and scales to 200 epochs of 105,000 images; then it profiles 50 more.
 """
 
+import dataclasses
 import statistics
+import time
 
 import numpy as np
 import torch
 
 from benchmarks.ratio import HEADER, ratios, row
+from generators.named import load
 from models import SmallAlexNet
 from train_align_uniform.images import PackedImages
 from train_align_uniform.losses import align_uniform_loss
+from train_align_uniform.step_profile import STEPS_BESIDE, profile, synchronize
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
+
+
+def steady(config: Config, device: torch.device, steps: int, warm_up: int = 50, profiled: int = 50) -> str:
+    """What `steps` whole training steps in a row reach, and where their time goes."""
+    images = PackedImages(load("dead_leaves-mixed").render(range(10 * config.batch_size)), device)
+    config = dataclasses.replace(config, steps=warm_up + steps + profiled + STEPS_BESIDE)
+    trainer = Trainer(config, images, device)
+    for _ in range(warm_up):
+        trainer.train_step()
+    synchronize(device)
+    start = time.perf_counter()
+    for _ in range(steps):
+        trainer.train_step()
+    synchronize(device)
+    speed = steps / (time.perf_counter() - start)
+    paper = Config(batch_size=config.batch_size).total_steps(105_000)
+    return (f"{describe(device)}, width {config.width:g}, {config.precision}, compiled: {config.compile}\n"
+            f"{speed:.2f} steps/s and {2 * config.batch_size * speed:,.0f} views/s over {steps} steps of "
+            f"{config.batch_size} images; 200 epochs of 105,000 take {paper / speed / 60:.1f} minutes\n\n"
+            f"{profile(trainer, profiled)}")
 
 
 def main() -> None:
@@ -28,10 +56,16 @@ def main() -> None:
     p.add_argument("--batch", type=positive_int, default=128, help="images; each gives two views")
     p.add_argument("--repeats", type=positive_int, default=7, help="pairs of measurements")
     p.add_argument("--gpus", type=int, nargs="*", default=[], help="GPU to use")
+    p.add_argument("--steady", type=positive_int, metavar="N", help="measure N whole steps in a row instead")
+    p.add_argument("--compile", action="store_true", help="compile the encoder")
     args = p.parse_args()
     device = choose_device(args.gpus)
     precision = choose_precision(device, "auto")
-    config = Config(batch_size=args.batch, width=args.width, precision=str(precision).removeprefix("torch."))
+    config = Config(batch_size=args.batch, width=args.width, precision=str(precision).removeprefix("torch."),
+                    compile=args.compile)
+    if args.steady:
+        print(steady(config, device, args.steady))
+        return
     images = np.random.default_rng(0).integers(0, 256, (args.batch, 96, 96, 3), dtype=np.uint8)
     trainer = Trainer(config, PackedImages(images), device)
     x, y = trainer.views(0)

@@ -108,6 +108,14 @@ def test_the_study_refuses_bad_input_before_any_work(tmp_path, arguments, enviro
     assert not list(tmp_path.iterdir())
 
 
+def test_the_second_look_wants_the_study_first(tmp_path, make_images):
+    for split in ("train", "val"):
+        make_images(tmp_path / "photos" / split / "cat", 1)
+    done = bash(ROOT / "scripts/studies/second_look.sh", "photos", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == ("error: runs/cifar10/results has no results; run bash scripts/studies/cifar10.sh first\n")
+
+
 @pytest.mark.parametrize(("arguments", "environment", "message"), [
     (["a", "b"], {}, "not understood: a b"),
     (["--size"], {}, "not understood: --size"),
@@ -149,4 +157,9 @@ def test_study_at_toy_size(tmp_path, make_images):
     results = [json.loads(path.read_text()) for path in (tmp_path / "out/results").glob("*.json")]
     assert len(results) == 2 * (2 * 2 + 10 + 3)  # train sizes x (sets x seeds + random initialisations + baselines)
     assert "dead_leaves-squares" in (tmp_path / "out/results/table.md").read_text()
+    done = bash(ROOT / "scripts/studies/second_look.sh", "photos", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "out/second-results/table.md").read_text()
+    assert "| dead_leaves-squares-endless | " in table and table.count("(n = 2)") == 4  # it and the fixed, two sizes
+    assert "| dead_leaves-squares-joint | " in table
     assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["train", "val"]  # nothing left there

@@ -1,6 +1,8 @@
-"""Comparing two runs down to the bit."""
+"""The command in this process or in one of its own, and two runs compared down to the bit."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,9 +12,33 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models.checkpoint import load_torch
+from train_align_uniform.__main__ import main
+from utils.cli import run
 from utils.run_folder import RunFolder
 
 TIMES = {"seconds", "images_per_s"}
+
+# The command with a checkpoint after every step; step `sys.argv[1]` says "ready" and waits for a line.
+DRIVER = """
+import sys
+from train_align_uniform import trainer
+from train_align_uniform.__main__ import main
+from train_align_uniform.schedule import SaveClock
+from utils.cli import run
+
+stop, sys.argv = int(sys.argv[1]), sys.argv[1:]
+trainer.SaveClock = lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0)
+step = trainer.Trainer.train_step
+
+def train_step(self):
+    if self.step + 1 == stop:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    return step(self)
+
+trainer.Trainer.train_step = train_step
+run(main)
+"""
 
 
 def flatten(value: object, name: str = "") -> dict[str, object]:
@@ -61,3 +87,40 @@ def assert_same_run() -> Callable[[Path, Path], None]:
                 assert value == states[1][name], name
 
     return compare
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Runs `python -m train_align_uniform *arguments` in this process: (exit code, stdout, stderr)."""
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["train_align_uniform", *map(str, arguments)])
+        with pytest.raises(SystemExit) as info:
+            run(main)
+        return info.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def refused(command) -> Callable[..., None]:
+    """Runs the command, which must end with exit code 1 and one line on stderr that says `said`."""
+    def call(said: str, *arguments: object) -> None:
+        code, _, err = command(*arguments)
+        assert code == 1
+        assert err.startswith("error: ") and err.count("\n") == 1
+        assert said in err
+
+    return call
+
+
+@pytest.fixture
+def launch(start) -> Callable[..., subprocess.Popen]:
+    """Starts the command in a process of its own, with a checkpoint after every step, halted before step `stop`; the
+    code `first` runs before it."""
+    def call(stop: int, *arguments: object, first: str = "") -> subprocess.Popen:
+        process = start(["-c", first + DRIVER, stop, *arguments], stdin=subprocess.PIPE)
+        while stop and process.stdout.readline() != "ready\n":
+            assert process.poll() is None, process.stderr.read()
+        return process
+
+    return call

@@ -5,7 +5,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,62 +12,14 @@ from PIL import Image
 
 from models.checkpoint import load_torch
 from train_align_uniform.__main__ import main
-from utils.cli import run
 from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
-
-# The command with a checkpoint after every step; step `sys.argv[1]` says "ready" and waits for a line.
-DRIVER = """
-import sys
-from train_align_uniform import trainer
-from train_align_uniform.__main__ import main
-from train_align_uniform.schedule import SaveClock
-from utils.cli import run
-
-stop, sys.argv = int(sys.argv[1]), sys.argv[1:]
-trainer.SaveClock = lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0)
-step = trainer.Trainer.train_step
-
-def train_step(self):
-    if self.step + 1 == stop:
-        print("ready", flush=True)
-        sys.stdin.readline()
-    return step(self)
-
-trainer.Trainer.train_step = train_step
-run(main)
-"""
-
-
-@pytest.fixture
-def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Runs `python -m train_align_uniform *arguments` in this process: (exit code, stdout, stderr)."""
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train_align_uniform", *map(str, arguments)])
-        with pytest.raises(SystemExit) as info:
-            run(main)
-        return info.value.code, *capsys.readouterr()
-
-    return call
-
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a folder but what the last start says of itself."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*")
             if p.is_file() and p.name not in (".lock", "environment.json")}
-
-
-@pytest.fixture
-def refused(command) -> Callable[..., None]:
-    """The command ends with exit code 1 and one line on stderr that says `said`."""
-    def call(said: str, *arguments: object) -> None:
-        code, _, err = command(*arguments)
-        assert code == 1
-        assert err.startswith("error: ") and err.count("\n") == 1
-        assert said in err
-
-    return call
 
 
 @pytest.mark.parametrize(("said", "arguments"), [
@@ -201,17 +152,9 @@ def test_a_loss_that_is_not_finite(refused, image_folder, tmp_path):
     assert not (tmp_path / "run" / "encoder.pth").exists() and not (tmp_path / "run" / "last.pth").exists()
 
 
-def launch(start, stop: int, image_folder: Path, output: Path, **options: object):
-    """The command in a process of its own, with a checkpoint after every step, halted before step `stop`."""
-    process = start(["-c", DRIVER, stop, "--data", image_folder, "--output", output, *TINY], stdin=-1, **options)
-    while stop and process.stdout.readline() != "ready\n":
-        assert process.poll() is None, process.stderr.read()
-    return process
-
-
-def test_sigterm_saves_and_the_same_command_goes_on(start, command, whole, image_folder, tmp_path, assert_same_run):
+def test_sigterm_saves_and_the_same_command_goes_on(launch, command, whole, image_folder, tmp_path, assert_same_run):
     output = tmp_path / "run"
-    process = launch(start, 4, image_folder, output)
+    process = launch(4, "--data", image_folder, "--output", output, *TINY)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate("\n")
     assert (process.returncode, err) == (143, "")
@@ -232,14 +175,14 @@ def test_a_disk_too_full_for_the_curves_is_one_line(start, image_folder, whole, 
     assert (process.returncode, err) == (1, f"error: {tmp_path}/run/tensorboard: File too large\n")
 
 
-def test_sigkill_then_a_full_disk_then_the_same_command(start, command, whole, image_folder, tmp_path, assert_same_run):
+def test_sigkill_then_a_full_disk_then_the_end(launch, command, whole, image_folder, tmp_path, assert_same_run):
     output = tmp_path / "run"
-    process = launch(start, 5, image_folder, output)  # in the second epoch
+    process = launch(5, "--data", image_folder, "--output", output, *TINY)  # in the second epoch
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert load_torch(output / "last.pth")["step"] == 4
-    process = start(["-c", FULL_DISK + DRIVER, 0, "--data", image_folder, "--output", output, *TINY])
+    process = launch(0, "--data", image_folder, "--output", output, *TINY, first=FULL_DISK)
     _, err = process.communicate()
     assert (process.returncode, err) == (1, f"error: {output}/last.pth: File too large\n")
     assert load_torch(output / "last.pth")["step"] == 4
@@ -250,10 +193,10 @@ def test_sigkill_then_a_full_disk_then_the_same_command(start, command, whole, i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_sigkill_at_random_moments(start, command, whole, image_folder, tmp_path, assert_same_run, seed):
+def test_sigkill_at_random_moments(launch, command, whole, image_folder, tmp_path, assert_same_run, seed):
     output, moments = tmp_path / "run", random.Random(seed)
     for _ in range(4):
-        process = launch(start, 0, image_folder, output)
+        process = launch(0, "--data", image_folder, "--output", output, *TINY)
         while not (output / "metrics.jsonl").exists() and process.poll() is None:
             time.sleep(0.001)  # the first start: wait for the first step
         lines = (output / "metrics.jsonl").read_text().count("\n")
@@ -269,8 +212,8 @@ def test_sigkill_at_random_moments(start, command, whole, image_folder, tmp_path
 
 
 @pytest.mark.slow
-def test_two_processes_in_one_folder(start, image_folder, tmp_path):
-    first = launch(start, 2, image_folder, tmp_path / "run")
+def test_two_processes_in_one_folder(launch, start, image_folder, tmp_path):
+    first = launch(2, "--data", image_folder, "--output", tmp_path / "run", *TINY)
     second = start(["-m", "train_align_uniform", "--data", image_folder, "--output", tmp_path / "run", *TINY])
     _, err = second.communicate()
     assert second.returncode == 1

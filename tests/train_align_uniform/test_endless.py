@@ -1,0 +1,116 @@
+"""Training on a named dataset without a folder: the same run as on its folder, resumed anywhere."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datasets.writer import write_image_folder
+from generators.named import load
+from models import load_encoder
+from models.checkpoint import load_torch
+from train_align_uniform.__main__ import main
+
+TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
+LEAVES = ["--data", "dead_leaves-mixed", "--parameters", "resolution=40"]
+FINITE = [*LEAVES, "--samples", "22"]  # 3 steps an epoch
+
+
+@pytest.fixture(scope="module")
+def finite(tmp_path_factory, start_module) -> Path:
+    """A finished run on 22 images rendered in each epoch, which no one interrupted."""
+    output = tmp_path_factory.mktemp("finite") / "run"
+    start_module(*FINITE, "--output", output, *TINY, "--workers", "1")
+    return output
+
+
+@pytest.fixture(scope="module")
+def start_module():
+    """Runs the command to its end in this process."""
+    def call(*arguments: object) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["train_align_uniform", *map(str, arguments)])
+            assert main() == 0
+
+    return call
+
+
+def test_a_finite_set_is_the_png_folder(finite, command, tmp_path, assert_same_run):
+    """Bit for bit: the same images in the same order, the same losses and weights."""
+    folder = tmp_path / "folder"
+    write_image_folder(load("dead_leaves-mixed", 40), folder, 22, name="dead_leaves-mixed", image_format="png")
+    code, _, err = command("--data", folder, "--output", tmp_path / "run", *TINY)
+    assert (code, err) == (0, "")
+    assert_same_run(finite, tmp_path / "run")
+
+
+def test_sigkill_then_another_number_of_workers(finite, launch, command, tmp_path, assert_same_run):
+    process = launch(5, *FINITE, "--output", tmp_path / "run", *TINY, "--workers", "1")  # in the second epoch
+    process.kill()
+    process.communicate()
+    assert load_torch(tmp_path / "run" / "last.pth")["step"] == 4
+    code, out, err = command(*FINITE, "--output", tmp_path / "run", *TINY, "--workers", "2")
+    assert (code, err) == (0, "") and "22 images of 40×40, rendered meanwhile, 7 steps of 8" in out
+    assert_same_run(finite, tmp_path / "run")
+
+
+NOT_FAR_AHEAD = "from train_align_uniform import images\nimages.UNDER_WAY, images.PART = 0, 8"
+
+
+def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_module, tmp_path, assert_same_run):
+    start_module(*LEAVES, "--output", tmp_path / "whole", *TINY, "--workers", "1")
+    arguments = [*LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1"]
+    process = launch(3, *arguments, first=NOT_FAR_AHEAD)
+    os.kill(rendering_child(process.pid), signal.SIGKILL)
+    _, err = process.communicate("\n")
+    assert process.returncode == 1
+    assert re.fullmatch("error: a worker process was killed, .* goes on where this one stopped\n", err)
+    code, _, err = command(*arguments)
+    assert (code, err) == (0, "")
+    assert_same_run(tmp_path / "whole", tmp_path / "run")
+
+
+def rendering_child(pid: int) -> int:
+    """The worker of a process: that of its children whose command line says spawn_main."""
+    listing = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True,
+                             check=True)
+    (child,) = [line.split()[0] for line in listing.stdout.splitlines() if "spawn_main" in line]
+    return int(child)
+
+
+@pytest.mark.parametrize(("said", "arguments"), [
+    ("is not a folder, nor a named dataset (fractaldb, dead_leaves-squares", ["--data", "dead_leaf"]),
+    ("--resize is for folders, and stat-spectrum is a named dataset", ["--data", "stat-spectrum", "--resize", "40"]),
+    ("pass --parameters encoder=FILE", ["--data", "feature_vis-dead_leaves"]),
+    ("a parameter of stat-spectrum: resolution, seed", ["--data", "stat-spectrum", "--parameters", "colour=red"]),
+    ("7 images are fewer than one batch of 8", ["--data", "stat-spectrum", "--samples", "7"]),
+    ("--compile does not go with DataParallel", ["--data", "stat-spectrum", "--compile", "--gpus", "0", "1"]),
+])
+def test_what_cannot_be(refused, tmp_path, said, arguments):
+    refused(said, "--output", tmp_path / "run", *TINY, *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", [["--samples", "9"], ["--workers", "2"], ["--parameters", "seed=1"]])
+def test_options_of_named_datasets_are_refused_for_folders(refused, image_folder, tmp_path, option):
+    refused(f"{option[0]} is for named datasets", "--data", image_folder, "--output", tmp_path / "run", *TINY, *option)
+
+
+def test_a_run_goes_on_with_the_same_images_only(refused, finite):
+    refused("data was", *LEAVES, "--output", finite, *TINY)
+    refused("data was", *FINITE, "--output", finite, *TINY, "--parameters", "resolution=40", "seed=1")
+
+
+@pytest.mark.slow
+def test_compiled(command, image_folder, tmp_path):
+    for options in ([], ["--compile"]):
+        output = tmp_path / f"run{len(options)}"
+        code, _, err = command("--data", image_folder, "--output", output, *TINY, "--steps", "3", *options)
+        assert (code, err) == (0, "")
+    plain, compiled = (load_encoder(tmp_path / f"run{n}" / "encoder.pth").state_dict() for n in (0, 1))
+    for name, value in plain.items():
+        assert value.float().allclose(compiled[name].float(), rtol=1e-3, atol=1e-4), name

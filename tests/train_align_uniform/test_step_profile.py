@@ -1,0 +1,67 @@
+"""Where the time goes: phases that add up to the step, and work that is counted right."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from train_align_uniform.images import PackedImages
+from train_align_uniform.step_profile import PHASES, STEPS_BESIDE, best, step_times, work
+from train_align_uniform.trainer import Config, Trainer
+
+TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--lr", "0.05"]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    images = np.random.default_rng(0).integers(0, 256, (32, 40, 40, 3), dtype=np.uint8)
+    return Trainer(Config(batch_size=16, steps=STEPS_BESIDE + 4, width=1 / 16), PackedImages(images), CPU)
+
+
+def test_the_command_measures_and_writes_nothing(command, image_folder, tmp_path):
+    code, out, err = command("--data", image_folder, "--output", tmp_path / "run", *TINY, "--profile", "2")
+    assert (code, err) == (0, "")
+    assert not (tmp_path / "run").exists()
+    rows = [line.split() for line in out[out.index("phase"):].splitlines()]
+    assert [row[0] for row in rows[1:7]] == [*PHASES, "step"]
+    assert "floor, arithmetic:" in out and "floor, memory:" in out
+
+
+def test_phases_make_up_the_step(trainer, monkeypatch):
+    views = trainer.views
+    monkeypatch.setattr(trainer, "views", lambda step: (time.sleep(0.05), views(step))[1])  # counts as data
+    times = step_times(trainer, 4)
+    assert {len(values) for values in times.values()} == {4}
+    for step, *phases in zip(times["step"], *(times[phase] for phase in PHASES), strict=True):
+        assert 0.05 < sum(phases) <= step
+    assert min(times["data"]) >= 0.05
+
+
+def test_work_is_that_of_the_layers(trainer):
+    """Two operations a multiplication: once forward, twice backward, but the first layer has no gradient of its input;
+    and at least what is kept between layers, twice."""
+    forward, first = 0, 0
+
+    def count(module, inputs, output):
+        nonlocal forward, first
+        weights = module.weight.numel() * (output.numel() // output.shape[1] if isinstance(module, nn.Conv2d) else 32)
+        first = first or 2 * weights
+        forward += 2 * weights
+
+    hooks = [module.register_forward_hook(count) for module in trainer.encoder.modules()
+             if isinstance(module, (nn.Conv2d, nn.Linear))]
+    trainer.encoder(torch.cat(trainer.views(0)))
+    for hook in hooks:
+        hook.remove()
+    operations, size = work(trainer)
+    assert operations == pytest.approx(3 * forward - first, rel=0.01)  # and the products of the loss
+    assert size > 4 * sum(p.numel() * 4 for p in trainer.encoder.parameters())
+
+
+def test_best_is_the_quickest_after_the_first(monkeypatch):
+    clock = iter([0, 1, 10, 14, 20, 22, 30, 33])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert best(lambda: None, CPU, repeats=3) == 2
