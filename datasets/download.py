@@ -1,19 +1,22 @@
 """Downloads that are whole or absent, and that go on where they stopped.
 
     download("https://huggingface.co/datasets/.../0.tar", "data/0.tar")
+    download_checked(["http://one.org/a.zip", "http://two.org/a.zip"], "data/a.zip", size=..., sha256=...)
 
 The bytes go to a hidden file beside, `.0.tar.part`, which takes its name when all have come. A transfer that breaks, or
-whose process is killed, goes on from there, if the server says that its file is still the same one (ETag, If-Range).
+whose process is killed, goes on from there, if the same server says that its file is still the same (ETag, If-Range).
 """
 
 import errno
+import hashlib
 import http.client
 import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from utils.cli import UserError
 from utils.files import write_bytes
@@ -22,6 +25,10 @@ from utils.progress import Progress
 WAITS = (1.0, 3.0, 10.0)  # seconds before each new try
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20
+
+
+class WrongFile(UserError):
+    """A file that came whole, and is not what it should be."""
 
 
 class _Interrupted(Exception):
@@ -51,13 +58,57 @@ def download(url: str, path: Path | str) -> None:
             time.sleep(wait)
 
 
+def download_checked(urls: Sequence[str], path: Path | str, size: int | None = None,
+                     sha256: str | None = None) -> dict[str, Any]:
+    """Fetch the file of this `size` (bytes) and `sha256` (hex), where they are known, to `path`, from the first of
+    `urls` that gives it.
+
+    Returns {"url", "size", "sha256"} of what came. Other bytes are deleted, asked for once more, and then of the next
+    server. A `path` that came from one of `urls` before is only checked; which one is kept beside it, in `.NAME.url`.
+    Raises UserError with what each server did.
+    """
+    path = Path(path)
+    origin = path.with_name(f".{path.name}.url")
+    came_from = origin.read_text() if path.exists() and origin.exists() else ""
+    if came_from not in urls:
+        path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    problems = []
+    for url in sorted(urls, key=lambda url: url != came_from):
+        for _ in range(2):
+            try:
+                if not path.exists():
+                    write_bytes(origin, url.encode(), durable=False)
+                    download(url, path)
+            except UserError as problem:
+                problems.append(str(problem))
+                break
+            found = {"size": path.stat().st_size, "sha256": _sha256(path)}
+            if found == {"size": size or found["size"], "sha256": sha256 or found["sha256"]}:
+                return {"url": url, **found}
+            path.unlink()
+            problems.append(f"{url} gave {found['size']:,} bytes with sha256 {found['sha256']}, which is not the file "
+                            "that is known by this name, and were removed")
+    raise UserError("; ".join(dict.fromkeys(problems)))
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file, Progress(path.stat().st_size >> 20, f"checking {path.name}", "MB") as progress:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            progress.update(len(chunk) >> 20)
+    return digest.hexdigest()
+
+
 def _fetch(url: str, path: Path) -> None:
     """One try: ask for what is missing, append it, and give the file its name if it is then complete."""
     partial, tag = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.etag")
-    have = partial.stat().st_size if partial.exists() and tag.exists() else 0
-    headers = {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
+    have, headers = 0, {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
+    if partial.exists() and tag.exists():
+        etag, _, origin = tag.read_text().partition("\n")
+        if origin == url and (have := partial.stat().st_size):  # a tag means nothing to another server
+            headers |= {"Range": f"bytes={have}-", "If-Range": etag}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
             if response.headers.get_content_type() == "text/html" and path.suffix not in (".html", ".htm"):
@@ -69,7 +120,7 @@ def _fetch(url: str, path: Path) -> None:
                 tag.unlink(missing_ok=True)
                 etag = response.headers.get("ETag", "")
                 if etag.startswith('"'):  # a weak one, W/"...", does not promise the same bytes
-                    write_bytes(tag, etag.encode(), durable=False)
+                    write_bytes(tag, f"{etag}\n{url}".encode(), durable=False)
             elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 partial.unlink()
                 raise _Interrupted("the server sent another part than was asked for")

@@ -1,15 +1,22 @@
-"""What the tests of several rooms share: one thread for torch, a small image folder, and commands in subprocesses."""
+"""What the tests of several rooms share: one thread for torch, a small image folder, commands in subprocesses, and a
+server for downloads."""
 
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from datasets import download
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tiny tensors: a second thread only gets in the way
@@ -60,3 +67,70 @@ def start() -> Callable[..., subprocess.Popen]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files` with ranges and ETags, and does what a test sets: break off, send other bytes, wait, refuse."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.files: dict[str, bytes] = {}  # by path
+        self.status, self.kind, self.ranges, self.etag = 200, "application/octet-stream", True, None  # None: by content
+        self.breaks: list[int] = []  # bytes after which the next transfers break off
+        self.instead: list[bytes] = []  # what is sent in place of the next files
+        self.pause = 0.0  # seconds after each MB
+        self.paths: list[str] = []  # of each request
+        self.asked: list[str | None] = []  # the Range of each request
+
+    def handle_error(self, *about):
+        """A client that has gone is no error."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *about):
+        """Nothing on stderr."""
+
+    def do_GET(self):
+        server, wanted = self.server, self.headers.get("Range")
+        server.paths.append(self.path)
+        server.asked.append(wanted)
+        if server.status != 200 or self.path not in server.files:
+            self.send_error(404 if server.status == 200 else server.status)
+            return
+        body = server.instead.pop(0) if server.instead else server.files[self.path]
+        etag = f'"{hashlib.md5(body).hexdigest()}"' if server.etag is None else server.etag
+        start = 0
+        if wanted and server.ranges and self.headers.get("If-Range") in (None, etag):
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(body):
+                self.send_error(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Type", server.kind)
+        self.send_header("Content-Length", str(len(body) - start))
+        if etag:
+            self.send_header("ETag", etag)
+        self.end_headers()
+        body = body[start:]
+        if server.breaks:
+            body = body[:server.breaks.pop(0)]
+        for start in range(0, len(body), 1 << 20):
+            self.wfile.write(body[start:start + (1 << 20)])
+            self.wfile.flush()
+            time.sleep(server.pause)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on this machine, and no waiting before new tries."""
+    monkeypatch.setattr(download, "WAITS", (0.0, 0.0, 0.0))
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The fourteen small-scale datasets that the authors released, 105,000 images each, in data/small_scale/<name>. What is
+# there already is left alone; run it again to go on where it stopped.
+#
+#   bash scripts/download_datasets/download_small_scale_datasets.sh                                       # all
+#   bash scripts/download_datasets/download_small_scale_datasets.sh dead_leaves-mixed stylegan-oriented   # some of them
+#   bash scripts/download_datasets/download_small_scale_datasets.sh --output /big/disk    # /big/disk/small_scale/<name>
+#
+# Overrides from the environment:
+#   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+help_if_asked "$@"
+use_python requirements.txt
+run datasets.released --scale small "$@"
