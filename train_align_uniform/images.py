@@ -6,6 +6,7 @@ be asked for ahead of time, so that a process works on them while the encoder tr
 
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 
@@ -19,7 +20,7 @@ from utils.workers import ahead, worker_processes
 
 CPU = torch.device("cpu")
 PART = 16  # images that a worker renders at a time, or a block of them
-UNDER_WAY = 128 << 20  # bytes of images that workers make ahead of time
+UNDER_WAY = 32 << 20  # bytes of images that workers make ahead of time
 LOOKED_AT = 256  # images of a folder that are looked at for whether they differ
 
 
@@ -79,39 +80,49 @@ class RenderedImages:
         plan, plan_ahead = itertools.tee(self._plan(batches))
         parts = (part for _, parts, _ in plan_ahead for part in parts)
         waiting: dict[int, Tensor] = {}
+        device = torch.device(getattr(self.process, "device", "cpu"))
         with contextlib.ExitStack() as stack:
-            if getattr(self.process, "device", "cpu") == "cuda":
+            if device.type == "cuda":
                 made = map(self.process.render, parts)
             else:
                 made = self._made_by(stack.enter_context(worker_processes(self.workers)), parts)
-            for indices, parts_now, forgotten in plan:
+            for indices, parts_now, kept in plan:
+                batch = torch.empty(len(indices), self.height, self.width, 3, dtype=torch.uint8, device=device)
+                row = {index: k for k, index in enumerate(indices.tolist())}
+                for index in row.keys() & waiting.keys():
+                    batch[row[index]] = waiting.pop(index)
                 for part in parts_now:
-                    waiting.update(zip(part, map(torch.clone, torch.as_tensor(next(made))), strict=True))
-                yield torch.stack([waiting.pop(index) for index in indices.tolist()])
-                for index in forgotten:
-                    del waiting[index]
+                    for index, image in zip(part, torch.as_tensor(next(made)), strict=True):
+                        if index in row:
+                            batch[row[index]] = image
+                        elif index in kept:
+                            waiting[index] = image.clone()
+                yield batch
+                del batch  # before the next is made
 
-    def _plan(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, list[list[int]], list[int]]]:
-        """For each batch: its images, what must be made for it, in parts, and which images to forget after it.
+    def _plan(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, list[list[int]], set[int]]]:
+        """For each batch: its images, what is made for it, in parts, and which of that to keep until they are used.
 
-        Images are made in whole blocks. Those of a block that no batch needs soon (other processes train on them, or
-        they belong to the other end of the epoch, `Order`) are forgotten after as many batches as a block has images.
+        Images are made in whole blocks. Kept are those that this batch or one of the next few needs (`Order`); the
+        others are for another process of several, or for the other end of the epoch.
         """
-        kept: dict[int, int] = {}  # image that is made: the batch after which it is forgotten
         size = max(min(PART, getattr(self.process, "chunk", CHUNK)) // self.together, 1)  # blocks of a part
-        for number, indices in enumerate(batches):
-            blocks = list(dict.fromkeys(i // self.together for i in indices.tolist() if i not in kept))
+        batches = iter(batches)
+        coming = deque(itertools.islice(batches, self.together))
+        waiting: set[int] = set()
+        while coming:
+            indices = coming[0]
+            blocks = list(dict.fromkeys(i // self.together for i in indices.tolist() if i not in waiting))
             parts = [[block * self.together + place for block in blocks[k : k + size] for place in range(self.together)]
                      for k in range(0, len(blocks), size)]
-            kept.update({index: number + self.together for part in parts for index in part})
-            for index in indices.tolist():
-                del kept[index]
-            forgotten = [index for index, last in kept.items() if last <= number]
-            for index in forgotten:
-                del kept[index]
-            yield indices, parts, forgotten
+            kept = set(np.concatenate(coming).tolist()).intersection(itertools.chain(*parts)) - waiting
+            waiting = (waiting | kept).difference(indices.tolist())
+            yield indices, parts, kept
+            coming.popleft()
+            coming.extend(itertools.islice(batches, 1))
 
     def _made_by(self, pool: ProcessPoolExecutor, parts: Iterable[list[int]]) -> Iterator[np.ndarray]:
         """The images of each part. The workers of `pool` are up to UNDER_WAY bytes ahead."""
         depth = max(UNDER_WAY // (PART * self.height * self.width * 3), self.workers)
         return ahead(lambda part: pool.submit(rendered, self.process, part), parts, depth)
+

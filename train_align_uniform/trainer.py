@@ -166,10 +166,10 @@ class Trainer:
         if self._stream is None or step != self._next:
             self.close()
             shares = (self.processes.share(self.order.batch(later)[1]) for later in range(step, self.total_steps))
-            stream = (pixels.to(self.device) for pixels in self.images.stream(shares))
+            stream = self.images.stream(shares)
             self._stream = in_thread(stream) if self.device.type == "cuda" else stream
         self._next = step + 1
-        return next(self._stream)
+        return next(self._stream).to(self.device)
 
     def views(self, step: int) -> tuple[Tensor, Tensor]:
         """The two views of this process's share of a step's batch, float32 [B, 3, 64, 64] each."""

@@ -59,20 +59,18 @@ def test_the_stream_holds_what_was_asked_for(here, count, batch_size, block, pro
 
 
 def test_a_block_is_made_once_and_little_waits(here):
-    order = Order(240, 8, 0, together=8)
-    images = here(Numbers(block=8), 240, endless=False)
-    waiting = 0
-    for step, _ in enumerate(images.stream(iter(batches(order, 30))), start=1):
-        waiting = max(waiting, len(Numbers.made) - 8 * step)
-    assert len(Numbers.made) <= 240 + 7 * 8  # what the epoch begins with is made again at its end
-    assert waiting <= 8 * 8
+    """On average half of a block waits, over as many batches as it has images: 3.5 batches, and 8 of one."""
+    plan = list(here(Numbers(block=8), 800, endless=False)._plan(batches(Order(800, 8, 0, together=8), 100)))
+    assert sum(len(part) for _, parts, _ in plan for part in parts) == 800 + 7 * 8  # the first ones again at the end
+    waiting = np.cumsum([len(kept) - len(indices) for indices, _, kept in plan])
+    assert waiting.max() == 28 and waiting[-1] == 0
 
 
-def test_what_no_one_asks_for_is_forgotten(here):
+def test_what_no_one_asks_for_is_not_kept(here):
     """One of many processes uses one image of a block, the others the rest."""
-    images = here(Numbers(block=8), 80, endless=False)
-    plan = list(images._plan(np.arange(0, 80, 8)[k : k + 1] for k in range(10)))
-    assert [len(forgotten) for _, _, forgotten in plan] == [0] * 8 + [7, 7]
+    asked = [np.array([first]) for first in range(0, 80, 8)]
+    for indices, parts, kept in here(Numbers(block=8), 80, endless=False)._plan(asked):
+        assert kept == set(indices) and len(parts) == 1 and len(parts[0]) == 8
 
 
 def test_parts_are_as_small_as_the_process_wants(here):
