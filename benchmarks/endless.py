@@ -43,7 +43,7 @@ def main() -> None:
     p.add_argument("--width", type=float, default=1.0, help="channel multiplier of the encoder")
     p.add_argument("--batch", type=positive_int, default=128, help="images; each gives two views")
     p.add_argument("--repeats", type=positive_int, default=15, help="pairs of steps")
-    p.add_argument("--workers", type=positive_int, help="processes that render (default: one a core, up to 8)")
+    p.add_argument("--workers", type=positive_int, default=2, help="processes that render")
     p.add_argument("--gpus", type=int, nargs="*", default=[], help="GPU to use")
     args = p.parse_args()
     device = choose_device(args.gpus)

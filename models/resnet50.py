@@ -58,14 +58,17 @@ class ResNet50(ResNet):
 
 
 def load_any_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
-    """The encoder in `path`, in evaluation mode on the CPU: a SmallAlexNet's `encoder.pth`, or a ResNet-50.
+    """The encoder in `path`, in evaluation mode on the CPU: a SmallAlexNet (`encoder.pth`, or a run's `last.pth`) or a
+    ResNet-50.
 
     A ResNet-50 may come as a state dict with torchvision's names or as a checkpoint of MoCo, of which the query
     encoder (`encoder_q.`) is taken. Its classifier or projection (`fc.`) is left out; every other name and shape must
     match. Raises UserError otherwise, naming what differs.
     """
     checkpoint = load_torch(path)
-    state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else {}
+    state = {}
+    if isinstance(checkpoint, dict):  # of MoCo, of a run of ours, or a state dict
+        state = checkpoint.get("state_dict", checkpoint.get("encoder", checkpoint))
     names = {name: re.sub(r"^((module|_orig_mod)\.)+", "", str(name)) for name in state}
     query = {name: clean.removeprefix("encoder_q.") for name, clean in names.items() if clean.startswith("encoder_q.")}
     weights = {clean: state[name] for name, clean in (query or names).items() if not clean.startswith("fc.")}

@@ -26,11 +26,12 @@ from datasets.packed import packed_images, packed_shape
 from datasets.writer import describe as describe_dataset
 from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
-from train_align_uniform.distributed import Processes, gpus_of_process
+from train_align_uniform.distributed import Processes, gpus_of_process, processes_here
 from train_align_uniform.images import PackedImages, RenderedImages
 from train_align_uniform.step_profile import STEPS_BESIDE, profile
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
+from utils.cpus import usable_cpus
 from utils.devices import choose_device, choose_precision, describe
 from utils.files import read_json
 from utils.run_folder import RunFolder
@@ -53,7 +54,8 @@ def parse() -> argparse.Namespace:
                    "(default: images never come twice, and an epoch is as long as the published dataset)")
     g.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="of a named dataset's process, "
                    "such as resolution=128 seed=1 encoder=FILE")
-    g.add_argument("--workers", type=positive_int, help="processes that render (default: one a core, up to 8)")
+    g.add_argument("--workers", type=positive_int, help="processes that render (default: one a core, up to 8, for all "
+                   "processes that train here)")
 
     g = p.add_argument_group("optimisation")
     g.add_argument("--batch_size", type=positive_int, default=d.batch_size, help="images a step; each gives two views")
@@ -121,8 +123,8 @@ def of_process(args: argparse.Namespace, device: torch.device) -> Opening:
         raise UserError(f"{args.data} needs a trained network; pass --parameters encoder=FILE")
     if "device" in open_parameters(args.data):
         chosen = {"device": device.type, **chosen}
-    images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples,
-                            args.workers)
+    workers = args.workers or max(min(8, usable_cpus() // processes_here()), 1)
+    images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples, workers)
     data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
             "record": describe_dataset(images.process, args.data, images.count, "png")}
     return data, lambda: images

@@ -92,6 +92,11 @@ def started_together() -> bool:
     return "MASTER_ADDR" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def processes_here() -> int:
+    """How many processes torchrun started on this machine, 1 without it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if started_together() else 1
+
+
 def gpus_of_process(gpus: list[int] | None) -> list[int] | None:
     """Of several processes each takes one GPU: number LOCAL_RANK of `gpus`, or of all there are (None); none of none.
 
@@ -100,7 +105,7 @@ def gpus_of_process(gpus: list[int] | None) -> list[int] | None:
     if not started_together() or gpus == []:
         return gpus
     gpus = list(range(torch.cuda.device_count())) if gpus is None else gpus
-    local, here = int(os.environ["LOCAL_RANK"]), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    local, here = int(os.environ["LOCAL_RANK"]), processes_here()
     if not gpus:
         return []
     if here > len(gpus):

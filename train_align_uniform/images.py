@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from datasets.writer import CHUNK, ImageProcess, rendered
-from utils.cpus import usable_cpus
 from utils.workers import ahead, worker_processes
 
 CPU = torch.device("cpu")
@@ -58,12 +57,11 @@ class RenderedImages:
     """Images of a process, rendered as they are needed: by worker processes, or here if the process runs on a GPU.
 
     count: images of an epoch. endless: every epoch has images of its own; else all have images 0 .. count - 1, which
-    are rendered again. workers: processes (default: one a core, up to 8).
+    are rendered again. workers: processes.
     """
 
-    def __init__(self, process: ImageProcess, count: int, endless: bool, workers: int | None = None):
-        self.process, self.count, self.endless = process, count, endless
-        self.workers = workers or min(8, usable_cpus())
+    def __init__(self, process: ImageProcess, count: int, endless: bool, workers: int = 1):
+        self.process, self.count, self.endless, self.workers = process, count, endless, workers
         self.height = self.width = process.resolution
         self.together: int = getattr(process, "block", 1)
 

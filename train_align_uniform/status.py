@@ -14,6 +14,8 @@ from utils.cli import parser, run
 from utils.files import read_json
 from utils.run_folder import RunFolder
 
+THERE = ("done", "downloaded", "there")  # how `encoder_of` begins where there is nothing left to train
+
 
 def images_of(folder: Path) -> str:
     """What is in the image folder: "105,000 images", "not finished" or "none". Folders without a record, such as
@@ -21,15 +23,17 @@ def images_of(folder: Path) -> str:
     if not (folder / RECORD).exists():
         return "there, without a record" if (folder / "train").is_dir() else "none"
     count = int(read_json(folder / RECORD)["count"])
-    there = sum(len(os.listdir(shard)) for shard in (folder / "train").glob("*"))
+    there = sum(len(os.listdir(shard)) for shard in (folder / "train").glob("*") if shard.is_dir())
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 
 def encoder_of(folder: Path) -> str:
-    """How far the run is: "done (27,400 steps)", "at step 1,200", or "none"."""
+    """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", or "none"."""
     run_folder = RunFolder(folder)
     if run_folder.done:
         return f"done ({run_folder.done['steps']:,} steps)"
+    if (folder / "source.json").exists():  # of models.released
+        return "downloaded"
     if (folder / "encoder.pth").exists():
         return "there, not trained here"
     steps = run_folder.metrics()
@@ -39,7 +43,7 @@ def encoder_of(folder: Path) -> str:
 def ready(names: Sequence[str], data: Path, encoders: Path) -> list[str]:
     """Those of `names` whose images are there and whose encoder is not."""
     return [name for name in names if not images_of(data / name).startswith(("none", "not finished"))
-            and not encoder_of(encoders / name).startswith(("done", "there"))]
+            and not encoder_of(encoders / name).startswith(THERE)]
 
 
 def main() -> None:
@@ -57,11 +61,12 @@ def main() -> None:
     states = {name: (images_of(args.data / name), encoder_of(args.encoders / name)) for name in names}
     for name, (images, encoder) in states.items():
         print(f"{name:26}{images:32}{encoder}")
-    done = sum(encoder.startswith(("done", "there")) for _, encoder in states.values())
+    done = sum(encoder.startswith(THERE) for _, encoder in states.values())
     print(f"{done} of {len(names)} encoders are there")
     if lacking := [name for name, (images, _) in states.items() if images.startswith(("none", "not finished"))]:
         print(f"images are missing: python -m generators {lacking[0]} --output {args.data / lacking[0]}"
-              f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}")
+              f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}; or the authors' own: "
+              f"python -m datasets.released {lacking[0]}")
 
 
 if __name__ == "__main__":

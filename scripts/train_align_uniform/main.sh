@@ -7,6 +7,8 @@
 #   bash scripts/train_align_uniform/main.sh 0 1 stat-wmm stylegan-oriented      # some of the datasets
 #   OPTIONS="--width 0.25 --steps 600" bash scripts/train_align_uniform/main.sh cpu        # small enough for a CPU
 #
+# Downloaded encoders count as finished. To train beside one: ENCODERS=encoders/own bash ... 0 1 NAME
+#
 # Overrides from the environment:
 #   DATA=data/small_scale    ENCODERS=encoders/small_scale    OPTIONS=    further options of the trainer (its --help)
 set -euo pipefail

@@ -17,6 +17,7 @@ def home(tmp_path, make_images):
         (tmp_path / "data" / name / "dataset.json").write_text(json.dumps({"count": count}))
     make_images(tmp_path / "data" / "stylegan-sparse", 2)
     for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}'}), ("stylegan-random", {"encoder.pth": ""}),
+                        ("stylegan-oriented", {"encoder.pth": "", "source.json": "{}"}),
                         ("stat-spectrum", {"metrics.jsonl": '{"step": 1}\n{"step": 2}\n'})):
         (tmp_path / "encoders" / name).mkdir(parents=True)
         for file, text in files.items():
@@ -42,7 +43,8 @@ def test_every_state_is_said(call, home):
     assert lines["dead_leaves-mixed"] == "not finished (5 of 9) none"
     assert lines["stylegan-sparse"] == "there, without a record none"
     assert lines["stylegan-random"] == "none there, not trained here"
-    assert lines["2"] == "of 14 encoders are there"
+    assert lines["stylegan-oriented"] == "none downloaded"
+    assert lines["3"] == "of 14 encoders are there"
     assert lines["images"].startswith("are missing: python -m generators dead_leaves-squares --output ")
     assert "fractaldb" not in lines
 
