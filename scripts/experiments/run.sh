@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# One experiment from noise to table: the images of a dataset, an encoder trained on nothing else, and its accuracy on
+# ImageNet-100 and on VTAB, as far as these are prepared. What it needs of time, disk and memory is measured and said
+# first. Run it again to go on where it was; what is finished is left alone.
+#
+#   bash scripts/experiments/run.sh NAME GPU0 GPU1           # as in the paper: trained on two GPUs
+#   bash scripts/experiments/run.sh NAME GPU0                # on one, with the same batch statistics
+#   bash scripts/experiments/run.sh NAME                     # on the first GPU, or the CPU where there is none
+#   SAMPLES=10000 OPTIONS="--width 0.25 --batch_size 125 --steps 600 --cosine --warmup_steps 20 --optimizer adamw \
+#       --lr 0.001" bash scripts/experiments/run.sh NAME cpu           # small enough for a CPU
+#
+# NAME is one of `python -m generators list`. Overrides from the environment:
+#   SAMPLES= RESOLUTION=        of the images (default: 105,000, as published)      WORKERS=      processes that render
+#   ENCODER=                    weights, for a dataset that needs some              OPTIONS=      of the trainer
+#   DATA=data/small_scale       folder of image folders     ENCODERS=encoders/small_scale         folder of run folders
+#   IMAGENET100=data/imagenet100                            VTAB=data/vtab                        prepared tasks
+#   RESULTS=results             imagenet100/ and vtab/ appear in it                 FEATURES=runs/features
+#   PROTOCOL=                   of both probes (default: paper on ImageNet-100, cached on VTAB)
+#   LIMITS="5000 20000"         training images of ImageNet-100 (default: all)      TRAIN_LIMIT=20000 of VTAB, at most
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+help_if_asked "$@"
+[ $# -ge 1 ] || fail "pass the name of a dataset, and the numbers of one or two GPUs, or cpu"
+name="$1"
+shift
+[[ "$*" =~ ^(cpu|[0-9]+( [0-9]+)?|)$ ]] || fail "not understood: $*; pass the numbers of one or two GPUs, or cpu"
+DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" RESULTS="${RESULTS:-results}"
+IMAGENET100="${IMAGENET100:-data/imagenet100}" VTAB="${VTAB:-data/vtab}" OPTIONS="${OPTIONS:-}"
+use_python requirements.txt
+export PYTHON VTAB # for the scripts below
+check_datasets "$name"
+gpus=("${@/cpu/}")
+[ $# -gt 0 ] || gpus=("$("$PYTHON" -c 'import torch; print(0 if torch.cuda.is_available() else "")')")
+[ -n "${gpus[0]}" ] || gpus=()
+device="${gpus[0]:-cpu}" folder="$ENCODERS/$name"
+images=(${SAMPLES:+--samples "$SAMPLES"} ${RESOLUTION:+--resolution "$RESOLUTION"} ${WORKERS:+--workers "$WORKERS"}
+    ${ENCODER:+--encoder "$ENCODER"})
+
+tables=()
+
+if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*" >/dev/null; then
+    [ -e "$folder/encoder.pth" ] ||
+        run train_align_uniform.needs "$name" "${images[@]}" --options="$OPTIONS" --gpus "${gpus[@]}"
+    echo "== 1/4 images"
+    if [ -d "$DATA/$name/train" ] && ! grep -qs '"process"' "$DATA/$name/dataset.json"; then
+        echo "$DATA/$name: not made here, and taken as it is"
+    else
+        run generators "$name" --output "$DATA/$name" "${images[@]}"
+    fi
+    echo "== 2/4 encoder"
+    # shellcheck disable=SC2086 # a list
+    run train_align_uniform --data "$DATA/$name" --output "$folder" $OPTIONS --gpus "${gpus[@]}"
+else
+    echo "== 1/4, 2/4: the encoder in $folder was not trained here, and is taken as it is"
+fi
+
+echo "== 3/4 ImageNet-100"
+if [ -d "$IMAGENET100/train" ]; then
+    ENCODERS="$folder" RESULTS="$RESULTS/imagenet100" \
+        bash "$REPO/scripts/train_align_uniform/linear_eval.sh" "$IMAGENET100" "$device"
+    tables+=("$RESULTS/imagenet100/table.md")
+else
+    echo "passed over until it is there: bash $REPO/scripts/datasets/generate_imagenet100.sh IMAGENET1K $IMAGENET100"
+fi
+
+echo "== 4/4 VTAB"
+if compgen -G "$VTAB/*/dataset.json" >/dev/null || compgen -G "$VTAB/*/train800val200.txt" >/dev/null; then
+    ENCODERS="$folder" RESULTS="$RESULTS/vtab" PROTOCOLS="${PROTOCOL:-cached}" GPU="$device" \
+        bash "$REPO/scripts/linear_eval/vtab.sh"
+    tables+=("$RESULTS/vtab/table.md")
+else
+    echo "passed over until a task is there: PYTHONPATH=$REPO $PYTHON -m datasets.vtab status --root $VTAB"
+fi
+echo "$name: encoder in $folder, tables: ${tables[*]:-none yet}"

@@ -1,0 +1,149 @@
+"""run.sh, from noise to table, stopped and resumed; status.sh; and smoke.sh, which runs every script there is."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from datasets import vtab
+from datasets.vtab_tasks import TASKS
+from models import random_encoder, save_encoder
+
+from . import smoke_fixtures
+from .test_scripts import ROOT, SCRIPTS, bash
+
+RUN = ROOT / "scripts/experiments/run.sh"
+SMOKE = ROOT / "scripts/experiments/smoke.sh"
+TOY = {"SAMPLES": "24", "RESOLUTION": "32", "WORKERS": "1", "PROTOCOL": "knn", "FEATURES": "features",
+       "OPTIONS": "--precision float32 --width 0.03125 --batch_size 8 --epochs 3 --lr 0.05"}
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> dict[str, str]:
+    """Photos of two classes in place of ImageNet-100, and a part of one task of VTAB."""
+    folder = tmp_path_factory.mktemp("real")
+    smoke_fixtures.photos(folder / "imagenet100")
+    smoke_fixtures.dtd_shards(folder / "shards")
+    vtab.prepare(TASKS["dtd"], folder / "vtab", "shards", folder / "shards", partial=True)
+    return {"IMAGENET100": str(folder / "imagenet100"), "VTAB": str(folder / "vtab")}
+
+
+def products(folder: Path) -> dict[str, object]:
+    """What an experiment makes: images, encoder, and results without the environment, which names the git commit."""
+    files = [*folder.glob("data/**/*.jpg"), *folder.glob("encoders/**/encoder.pth")]
+    results = {path: json.loads(path.read_text()) for path in folder.glob("results/**/*.json")}
+    made = {**{path: path.read_bytes() for path in files},
+            **{path: {**result, "environment": None} for path, result in results.items()}}
+    return {str(path.relative_to(folder)): value for path, value in made.items()}
+
+
+def kill_when(condition, folder: Path, **environment: str) -> None:
+    """Run the experiment, and kill it and all that it started, -9, as soon as `condition` holds."""
+    environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", **environment}
+    process = subprocess.Popen(["bash", RUN, "dead_leaves-mixed", "cpu"], cwd=folder, env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not condition() and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended first"
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.slow
+def test_an_experiment_killed_in_every_stage_ends_as_if_it_had_not_been(tmp_path, real):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    done = bash(RUN, "dead_leaves-mixed", "cpu", cwd=whole, **TOY, **real)
+    assert done.returncode == 0, done.stderr
+    order = [done.stdout.index(text) for text in ("| dead_leaves-mixed | 32 |", "== 1/4", "== 2/4", "== 3/4", "== 4/4")]
+    assert order == sorted(order)  # what it needs is said first
+    assert done.stdout.splitlines()[-1].endswith("tables: results/imagenet100/table.md results/vtab/table.md")
+
+    run = cut / "encoders/small_scale/dead_leaves-mixed"
+    for sign in (lambda: any(cut.glob("data/**/*.jpg")), lambda: (run / "metrics.jsonl").exists(),
+                 lambda: any(cut.glob("results/imagenet100/*.json")), lambda: any(cut.glob("results/vtab/**/*.json"))):
+        kill_when(sign, cut, **TOY, **real)
+    again = bash(RUN, "dead_leaves-mixed", "cpu", cwd=cut, **TOY, **real)
+    assert again.returncode == 0, again.stderr
+    assert products(cut) == products(whole) and len(products(whole)) == 24 + 1 + 5 + 5
+    assert "nothing to do" in again.stdout and "| dead_leaves-mixed | 32 |" not in again.stdout  # nothing is needed
+
+    status = bash(ROOT / "scripts/status.sh", cwd=cut, **real).stdout
+    assert re.search(r"^dead_leaves-mixed +24 images +done \(9 steps\)$", status, re.M)
+    assert re.search(r"^dead_leaves-mixed .*knn", status, re.M) and "1 of 17 encoders are there" in status
+
+
+@pytest.mark.slow
+def test_what_is_not_prepared_is_passed_over_with_the_command_that_prepares_it(tmp_path):
+    done = bash(RUN, "stat-spectrum", "cpu", cwd=tmp_path, **TOY)
+    assert done.returncode == 0, done.stderr
+    assert "passed over until it is there: bash" in done.stdout
+    assert "generate_imagenet100.sh IMAGENET1K data/imagenet100" in done.stdout
+    assert "-m datasets.vtab status --root data/vtab" in done.stdout
+    assert done.stdout.endswith("stat-spectrum: encoder in encoders/small_scale/stat-spectrum, tables: none yet\n")
+
+
+def test_what_was_downloaded_is_taken_as_it_is(tmp_path):
+    (tmp_path / "encoders/small_scale/stat-wmm").mkdir(parents=True)
+    save_encoder(random_encoder(0, 1 / 32), tmp_path / "encoders/small_scale/stat-wmm/encoder.pth")
+    done = bash(RUN, "stat-wmm", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "encoders/small_scale/stat-wmm was not trained here, and is taken as it is" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["encoders"]
+
+
+@pytest.mark.parametrize(("arguments", "environment", "message"), [
+    ([], {}, "pass the name of a dataset"),
+    (["stat-wnn", "0"], {}, "stat-wnn is not a dataset; the names are fractaldb, dead_leaves-squares, "),
+    (["stat-wmm", "first"], {}, "not understood: first; pass the numbers of one or two GPUs, or cpu"),
+    (["stat-wmm", "0", "1", "2"], {}, "not understood: 0 1 2"),
+    (["stat-wmm", "98", "99"], {}, "GPU 98 is not there"),
+    pytest.param(["stat-wmm", "cpu"], {"OPTIONS": "--widht=3"}, "unrecognized arguments: --widht=3",
+                 marks=pytest.mark.slow),
+    pytest.param(["feature_vis-dead_leaves", "cpu"], {}, "this needs the weights of a trained network: pass --encoder",
+                 marks=pytest.mark.slow),
+])
+def test_bad_input_ends_in_one_line_before_anything_is_made(tmp_path, arguments, environment, message):
+    done = bash(RUN, *arguments, cwd=tmp_path, **environment)
+    assert done.returncode in (1, 2) and message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+def test_status_of_nothing_says_where_to_begin(tmp_path):
+    done = bash(ROOT / "scripts/status.sh", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "0 of 17 encoders are there" in done.stdout and "images are missing: python -m generators" in done.stdout
+    assert "ImageNet-100 is not there" in done.stdout and "0 of 19 tasks of VTAB are prepared" in done.stdout
+    one = bash(ROOT / "scripts/status.sh", "stat-wmm", cwd=tmp_path)
+    assert "0 of 1 encoders are there" in one.stdout and not list(tmp_path.iterdir())
+
+
+def test_smoke_refuses_a_folder_that_is_not_empty(tmp_path):
+    (tmp_path / "mine").write_text("")
+    done = bash(SMOKE, ".", cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr == "error: . is not empty; pass another folder\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_smoke_calls_every_script():
+    called = re.findall(r"\bcall (\S+\.sh)", SMOKE.read_text())
+    assert sorted(set(called)) == sorted(str(path.relative_to(ROOT / "scripts")) for path in SCRIPTS
+                                         if path.name != "common.sh")
+
+
+@pytest.mark.slow
+def test_every_script_runs(tmp_path):
+    done = subprocess.run(["bash", SMOKE, "smoke"], cwd=tmp_path, env={**os.environ, "PYTHON": sys.executable},
+                          text=True, capture_output=True, timeout=3600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = done.stdout.split("\n\n")[-1].splitlines()
+    assert len(outcome) == sum(path.name != "common.sh" for path in SCRIPTS)
+    assert all(re.fullmatch(r"\S+\.sh: ran, \d+ s", line) for line in outcome)
