@@ -4,16 +4,16 @@
     python -m benchmarks.endless --name stat-spectrum --width 0.25 --batch 125
     python -m benchmarks.endless --batch 768 --gpus 0 --workers 16
 
-First whole training steps (data, views, forward, backward, optimiser) of two trainers, in turn, in one run: one renders
-its images with worker processes, which stay ahead of it; one reads as many from an array in memory. Then the images a
-second of the two sources alone, without an encoder.
+First whole training steps (data, views, forward, backward, optimiser) of two trainers, a few of each in turn, in one
+run: one renders its images with worker processes, which are started anew each time and stopped before the other is
+timed; one reads them from an array in memory. Then the images a second of the two sources alone, without an encoder.
 """
 
 import statistics
 import time
 from itertools import islice
 
-from benchmarks.ratio import HEADER, ratios, row
+from benchmarks.ratio import HEADER, row, seconds
 from datasets.writer import rendered
 from generators.named import load
 from train_align_uniform.images import PackedImages, RenderedImages
@@ -21,6 +21,8 @@ from train_align_uniform.order import Order
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
+
+STEPS = 2  # of each side at a time
 
 
 def images_a_second(images: PackedImages | RenderedImages, batch: int, batches: int) -> float:
@@ -31,9 +33,9 @@ def images_a_second(images: PackedImages | RenderedImages, batch: int, batches: 
         pass
     start = time.perf_counter()
     made = sum(len(pixels) for pixels in islice(stream, batches))
-    seconds = time.perf_counter() - start
+    taken = time.perf_counter() - start
     stream.close()
-    return made / seconds
+    return made / taken
 
 
 def main() -> None:
@@ -42,7 +44,7 @@ def main() -> None:
     p.add_argument("--resolution", type=positive_int, help="of the images (default: as published)")
     p.add_argument("--width", type=float, default=1.0, help="channel multiplier of the encoder")
     p.add_argument("--batch", type=positive_int, default=128, help="images; each gives two views")
-    p.add_argument("--repeats", type=positive_int, default=15, help="pairs of steps")
+    p.add_argument("--repeats", type=positive_int, default=9, help="pairs of measurements")
     p.add_argument("--workers", type=positive_int, default=2, help="processes that render")
     p.add_argument("--gpus", type=int, nargs="*", default=[], help="GPU to use")
     args = p.parse_args()
@@ -53,8 +55,13 @@ def main() -> None:
     folder = PackedImages(rendered(process, range(8 * args.batch)), device)
     endless = RenderedImages(process, 105_000, True, args.workers)
     reads, renders = (Trainer(config, images, device) for images in (folder, endless))
-    values, times = ratios(renders.train_step, reads.train_step, args.repeats)
-    renders.close(), reads.close()
+    values, times = [], []
+    for _ in range(args.repeats):
+        renders.train_step()  # starts the workers, who would go on while the other is timed
+        rendered_steps = seconds(lambda: [renders.train_step() for _ in range(STEPS)])
+        renders.close()
+        times.append(seconds(lambda: [reads.train_step() for _ in range(STEPS)]) / STEPS)
+        values.append(rendered_steps / STEPS / times[-1])
     print(f"{describe(device)}, width {args.width:g}, batches of {args.batch}, {args.name} at {process.resolution} px, "
           f"{endless.workers} workers\n\n{HEADER}")
     speed = f"packed: {args.batch / statistics.median(times):.1f} images/s"

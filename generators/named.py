@@ -93,5 +93,5 @@ def load(name: str, resolution: int | None = None, seed: int = 0, encoder: str =
     of the file; `encoder` does where the file leaves it to the user. Raises UserError (`find`)."""
     entry = find(name)
     changes |= {"encoder": encoder} if needs(name, "encoder") else {}
-    parameters = {**entry.parameters, "resolution": resolution or entry.resolution, "seed": seed, **changes}
-    return process_class(entry.process)(**parameters)
+    resolution = entry.resolution if resolution is None else resolution
+    return process_class(entry.process)(**{**entry.parameters, "resolution": resolution, "seed": seed, **changes})

@@ -15,7 +15,7 @@ The defaults are the paper's. The same command resumes an interrupted run, and d
 import argparse
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ from datasets.packed import packed_images, packed_shape
 from datasets.writer import describe as describe_dataset
 from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
-from train_align_uniform.distributed import Processes, gpus_of_process, processes_here
+from train_align_uniform.distributed import Processes, gpus_of_process, is_first, processes_here
 from train_align_uniform.images import PackedImages, RenderedImages
-from train_align_uniform.step_profile import STEPS_BESIDE, profile
+from train_align_uniform.step_profile import profile
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
 from utils.cpus import usable_cpus
@@ -39,7 +39,8 @@ from utils.run_folder import RunFolder
 Opening = tuple[dict[str, Any], Callable[[], PackedImages | RenderedImages]]  # what config.json says, how to open them
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, of the command line unless told otherwise."""
     p = parser("python -m train_align_uniform", __doc__)
     d = Config()
 
@@ -54,8 +55,8 @@ def parse() -> argparse.Namespace:
                    "(default: images never come twice, and an epoch is as long as the published dataset)")
     g.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="of a named dataset's process, "
                    "such as resolution=128 seed=1 encoder=FILE")
-    g.add_argument("--workers", type=positive_int, help="processes that render (default: one a core, up to 8, for all "
-                   "processes that train here)")
+    g.add_argument("--workers", type=positive_int, help="processes that render, for each that trains (default: its "
+                   "share of the cores, up to 8)")
 
     g = p.add_argument_group("optimisation")
     g.add_argument("--batch_size", type=positive_int, default=d.batch_size, help="images a step; each gives two views")
@@ -89,9 +90,9 @@ def parse() -> argparse.Namespace:
                    help="auto: bfloat16 where the hardware multiplies it")
     g.add_argument("--compile", action="store_true", help="torch.compile the encoder: a minute or more at the start")
     g.add_argument("--profile", type=positive_int, metavar="N", help="only measure N steps and print what they spend "
-                   "their time on; nothing is written")
+                   "their time on; there is no run")
     g.add_argument("--seed", type=int, default=d.seed, help="of weights, order and views")
-    return p.parse_args()
+    return p.parse_args(arguments)
 
 
 def is_folder(args: argparse.Namespace) -> bool:
@@ -121,8 +122,8 @@ def of_process(args: argparse.Namespace, device: torch.device) -> Opening:
     chosen = settings(args.data, args.parameters)
     if needs(args.data, "encoder") and "encoder" not in chosen:
         raise UserError(f"{args.data} needs a trained network; pass --parameters encoder=FILE")
-    if "device" in open_parameters(args.data):
-        chosen = {"device": device.type, **chosen}
+    if device.type == "cpu" and "device" in open_parameters(args.data):
+        chosen = {"device": "cpu", **chosen}  # else "auto": the GPU, for those that can use one
     workers = args.workers or max(min(8, usable_cpus() // processes_here()), 1)
     images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples, workers)
     data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
@@ -149,6 +150,8 @@ def main() -> int:
     if args.loss == "nt-xent" and args.temperature == 0:
         raise UserError("--temperature must be above 0")
     device = choose_device(gpus)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # also where a process renders
     precision = str(choose_precision(device, args.precision)).removeprefix("torch.")
     fields = {f.name for f in dataclasses.fields(Config)}
     config = Config(**{**{k: v for k, v in vars(args).items() if k in fields}, "precision": precision})
@@ -158,8 +161,8 @@ def main() -> int:
     options = {**dataclasses.asdict(config), "data": data}
     output = Path(args.output)
     if args.profile:
-        config = dataclasses.replace(config, steps=args.profile + STEPS_BESIDE)
-    else:
+        config = dataclasses.replace(config, steps=10**9)  # images for as many as it takes
+    elif is_first():
         RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
     images = open_images()
     with contextlib.ExitStack() as stack:

@@ -92,6 +92,11 @@ def started_together() -> bool:
     return "MASTER_ADDR" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def is_first() -> bool:
+    """Whether this is the first of the processes, or the only one; known before they meet."""
+    return not started_together() or os.environ["RANK"] == "0"
+
+
 def processes_here() -> int:
     """How many processes torchrun started on this machine, 1 without it."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if started_together() else 1

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -202,8 +201,7 @@ def main() -> None:
     args = p.parse_args()
     device = choose_device(args.gpus)
     gpus = args.gpus or ([device.index] if device.type == "cuda" else [])
-    sys.argv[1:] = ["--data", "-", "--output", "-", *args.options.split()]
-    training = vars(parse_training())
+    training = vars(parse_training(["--data", "-", "--output", "-", *args.options.split()]))
     training["precision"] = str(choose_precision(device, training["precision"])).removeprefix("torch.")
     config = Config(**{field.name: training[field.name] for field in dataclasses.fields(Config)})
     workers = args.workers or min(8, usable_cpus())

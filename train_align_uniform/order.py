@@ -13,9 +13,9 @@ from utils.seeding import permutation, stable_key
 class Order:
     """The batches of a run. Every image of an epoch comes once in it, in an order of the epoch's own.
 
-    Some processes make images in fixed blocks, `together` at a time, and what they draw for a block is alike in all of
-    it. Blocks then come in random order, and each image of a block about a batch after the one before it: no batch
-    holds two of a block (unless an epoch has fewer batches than a block has images), and a block is made once for all.
+    Some processes make images in fixed blocks, `together` at a time, and may draw something for all of a block. Blocks
+    then come in random order, and each image of a block a batch after the one before it: a block is made once for all,
+    and no batch holds two of it (but for some where an epoch has few batches or ends within a block).
     """
 
     images: int  # of an epoch

@@ -21,9 +21,10 @@ def images_of(folder: Path) -> str:
     """What is in the image folder: "105,000 images", "not finished" or "none". Folders without a record, such as
     downloaded ones, are not counted."""
     if not (folder / RECORD).exists():
-        return "there, without a record" if (folder / "train").is_dir() else "none"
+        return "there, without a record" if any((folder / "train").glob("*")) else "none"
     count = int(read_json(folder / RECORD)["count"])
-    there = sum(len(os.listdir(shard)) for shard in (folder / "train").glob("*") if shard.is_dir())
+    shards = [shard for shard in (folder / "train").glob("*") if shard.is_dir()]
+    there = sum(not name.startswith(".") for shard in shards for name in os.listdir(shard))
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 

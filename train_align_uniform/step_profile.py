@@ -21,7 +21,6 @@ from train_align_uniform.trainer import Trainer
 
 PHASES = ("data", "views", "forward", "backward", "optimiser")
 WARM_UP = 3  # steps that are not counted
-STEPS_BESIDE = WARM_UP + 1  # that `profile` takes beside those it is asked to measure
 
 
 def synchronize(device: torch.device) -> None:
@@ -30,8 +29,14 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def pass_over_rest(trainer: Trainer) -> None:
+    """Leave out the smaller batch at the end of an epoch if it comes next."""
+    if len(trainer.order.batch(trainer.step)[1]) < trainer.config.batch_size:
+        trainer.step += 1
+
+
 def step_times(trainer: Trainer, steps: int) -> dict[str, list[float]]:
-    """Seconds of each phase, and of the whole "step", in each of `steps` steps after a few to warm up."""
+    """Seconds of each phase, and of the whole "step", in `steps` steps of full batches after some to warm up."""
     times: dict[str, list[float]] = defaultdict(list)
     before = 0.0
 
@@ -45,6 +50,7 @@ def step_times(trainer: Trainer, steps: int) -> dict[str, list[float]]:
     trainer.lap = lap
     try:
         for _ in range(WARM_UP + steps):
+            pass_over_rest(trainer)
             synchronize(trainer.device)
             before = start = time.perf_counter()
             trainer.train_step()
@@ -63,7 +69,7 @@ def work(trainer: Trainer) -> tuple[int, int]:
         saved[tensor.data_ptr()] = max(saved.get(tensor.data_ptr(), 0), tensor.numel() * tensor.element_size())
         return tensor
 
-    trainer.close()
+    pass_over_rest(trainer)
     counter = FlopCounterMode(display=False)
     with counter, saved_tensors_hooks(keep, lambda tensor: tensor):
         trainer.train_step()

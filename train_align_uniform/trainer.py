@@ -31,12 +31,13 @@ from utils.progress import Progress
 from utils.run_folder import RunFolder
 from utils.workers import in_thread
 
+SAME = 2.0  # of 255: images that differ by less on average are one image
 DISK_SPEED = 100e6  # bytes/s assumed for the first checkpoint, until one has been timed
 
 
 @dataclass(frozen=True)
 class Config:
-    """What decides the result of a run. Defaults are the paper's (README, "Training")."""
+    """What decides the result of a run. Defaults are the paper's."""
 
     batch_size: int = 768  # images; each gives two views
     epochs: int = 200
@@ -148,11 +149,12 @@ class Trainer:
     @staticmethod
     def _require_different(images: np.ndarray) -> None:
         """Raises UserError for images, uint8 [N, H, W, 3], from which nothing can be learnt."""
-        why = ("so all embeddings would be one point (alignment 0, uniformity 0), and nothing can be learnt; see that "
-               "--data is what you mean")
+        why = ("from which nothing can be learnt (at worst all embeddings become one point, with alignment 0 and "
+               "uniformity 0); see that --data is what you mean")
         if (images == images[:, :1, :1]).all():
             raise UserError(f"each of {len(images)} images looked at is of one colour, {why}")
-        if (images == images[:1]).all():
+        differences = (np.abs(image.astype(np.int16) - images[0]).mean() for image in images)
+        if max(differences) < SAME:  # of 255, as between JPEG files of one picture
             raise UserError(f"{len(images)} images looked at are one image many times, {why}")
 
     def close(self) -> None:
@@ -167,7 +169,9 @@ class Trainer:
             self.close()
             shares = (self.processes.share(self.order.batch(later)[1]) for later in range(step, self.total_steps))
             stream = self.images.stream(shares)
-            self._stream = in_thread(stream) if self.device.type == "cuda" else stream
+            if self.device.type == "cuda":  # each thread has a GPU of its own that it is at
+                stream = in_thread(stream, lambda: torch.cuda.set_device(self.device))
+            self._stream = stream
         self._next = step + 1
         return next(self._stream).to(self.device)
 
@@ -198,7 +202,7 @@ class Trainer:
         if c.loss == "nt-xent":
             loss = nt_xent_loss(zx, zy, c.temperature)
         self._require_finite("loss", loss, self.step + 1)
-        self._require_spread(zx.detach(), align, uniform)
+        self._require_spread(zx.detach(), zy.detach())
         self.lap("forward")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -215,13 +219,13 @@ class Trainer:
         self.step += 1
         return {"loss": loss.item(), "align": align.item(), "uniform": uniform.item(), "lr": lr}
 
-    def _require_spread(self, z: Tensor, align: Tensor, uniform: Tensor) -> None:
+    def _require_spread(self, zx: Tensor, zy: Tensor) -> None:
         """Raises UserError for embeddings off the unit sphere, where the losses mean nothing, or all in one point."""
-        off = (z.norm(dim=1) - 1).abs().max()
+        off = (torch.cat([zx, zy]).norm(dim=1) - 1).abs().max()
         if off > 1e-3:
             raise UserError(f"the length of an embedding is {off.item():.3g} away from 1 at step {self.step + 1}; the "
                             "encoder must end in L2Norm, and no image may come out of its last layer as zeros")
-        if align < 1e-6 and uniform > -1e-6:
+        if torch.cat([zx, zy]).mean(dim=0).norm() > 1 - 1e-6:
             raise UserError(f"all embeddings are one point at step {self.step + 1} (alignment 0, uniformity 0): the "
                             f"encoder has collapsed. Lower --lr (now {self.config.base_lr:g}) or raise --unif_w, and "
                             "choose a new --output")
@@ -256,8 +260,18 @@ class Trainer:
     def _follow(self, received: list[int]) -> bool:
         """Take the steps of a process that writes nothing; returns whether a signal ended them early."""
         while self.step < self.total_steps and not self.processes.any(bool(received)):
-            self.train_step()
+            if self._step_or_stop(received) is None:
+                break
         return self.step < self.total_steps
+
+    def _step_or_stop(self, received: list[int]) -> dict[str, float] | None:
+        """`train_step`, or None if a signal came that also ended the workers who make its images."""
+        try:
+            return self.train_step()
+        except UserError:
+            if not received:
+                raise
+            return None
 
     def _write_steps(self, run: RunFolder, last: Path, received: list[int]) -> bool:
         """Take the steps, log them and save checkpoints; returns whether a signal ended them early."""
@@ -271,7 +285,9 @@ class Trainer:
             while self.step < self.total_steps and not self.processes.any(bool(received)):
                 began = time.monotonic()
                 epoch, indices = self.order.batch(self.step)
-                values = self.train_step()
+                values = self._step_or_stop(received)
+                if values is None:
+                    break
                 elapsed = time.monotonic() - began
                 self.seconds += elapsed
                 values["images_per_s"] = len(indices) / elapsed
@@ -308,6 +324,9 @@ class Trainer:
         if not writes:
             return 0
         save_encoder(self.encoder, run.path / "encoder.pth")
+        if not run.metrics():
+            raise UserError(f"{run.metrics_path} is gone, though {last} is at the last step; put it back, or delete "
+                            f"{run.path} to start again")
         final = run.metrics()[-1]
         run.finish(steps=self.step, seconds=round(self.seconds, 1),
                    **{name: final[name] for name in ("loss", "align", "uniform")})

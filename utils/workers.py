@@ -57,10 +57,10 @@ def ahead(submit: Callable[[Item], "Future[Result]"], items: Iterable[Item], dep
         yield under_way.popleft().result()
 
 
-def in_thread(items: Generator[Item, None, None], depth: int = 2) -> Iterator[Item]:
-    """The same items, made in a thread of their own, `depth` ahead of what is asked for."""
+def in_thread(items: Generator[Item, None, None], begin: Callable[[], object], depth: int = 2) -> Iterator[Item]:
+    """The same items, made in a thread of their own, `depth` ahead of what is asked for. `begin` runs first in it."""
     end: Any = object()
-    thread = ThreadPoolExecutor(1)
+    thread = ThreadPoolExecutor(1, initializer=begin)
     try:
         for item in ahead(lambda _: thread.submit(next, items, end), count(), depth):
             if item is end:

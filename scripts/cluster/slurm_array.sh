@@ -26,6 +26,7 @@ export PYTHONPATH="$REPO" PYTHON DATA SAMPLES NAME
 
 mapfile -t names < <("$PYTHON" -m train_align_uniform.status --list all)
 NAME="${names[$SLURM_ARRAY_TASK_ID]}"
+export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" # since Slurm 22.05 srun does not take it over by itself
 # shellcheck disable=SC2016 # expanded by each of the processes
 srun bash -c 'RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS exec "$PYTHON" -m generators "$NAME" --samples "$SAMPLES" \
     --output "$DATA/$NAME"'

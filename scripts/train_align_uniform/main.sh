@@ -29,9 +29,14 @@ DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" OP
 use_python requirements.txt
 
 names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
+failed=()
 for name in $names; do
     echo "== $name"
+    code=0
     # shellcheck disable=SC2086 # a list
-    run train_align_uniform --data "$DATA/$name" --output "$ENCODERS/$name" $OPTIONS --gpus "${gpus[@]}"
+    run train_align_uniform --data "$DATA/$name" --output "$ENCODERS/$name" $OPTIONS --gpus "${gpus[@]}" || code=$?
+    [ "$code" -lt 128 ] || exit "$code" # a signal is for all
+    [ "$code" -eq 0 ] || failed+=("$name")
 done
 run train_align_uniform.status "$@" --data "$DATA" --encoders "$ENCODERS"
+[ ${#failed[@]} -eq 0 ] || fail "not trained, for the reasons above: ${failed[*]}"

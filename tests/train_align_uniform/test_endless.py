@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from datasets.writer import write_image_folder
 from generators.named import load
 from models import load_encoder
 from models.checkpoint import load_torch
-from train_align_uniform.__main__ import main
+from train_align_uniform.__main__ import main, of_process, parse
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
 LEAVES = ["--data", "dead_leaves-mixed", "--parameters", "resolution=40"]
@@ -86,6 +87,7 @@ def rendering_child(pid: int) -> int:
     ("is not a folder, nor a named dataset (fractaldb, dead_leaves-squares", ["--data", "dead_leaf"]),
     ("--resize is for folders, and stat-spectrum is a named dataset", ["--data", "stat-spectrum", "--resize", "40"]),
     ("pass --parameters encoder=FILE", ["--data", "feature_vis-dead_leaves"]),
+    ("resolution must lie between 1", ["--data", "stat-spectrum", "--parameters", "resolution=0"]),
     ("a parameter of stat-spectrum: resolution, seed", ["--data", "stat-spectrum", "--parameters", "colour=red"]),
     ("7 images are fewer than one batch of 8", ["--data", "stat-spectrum", "--samples", "7"]),
     ("--compile does not go with DataParallel", ["--data", "stat-spectrum", "--compile", "--gpus", "0", "1"]),
@@ -103,6 +105,29 @@ def test_options_of_named_datasets_are_refused_for_folders(refused, image_folder
 def test_a_run_goes_on_with_the_same_images_only(refused, finite):
     refused("data was", *LEAVES, "--output", finite, *TINY)
     refused("data was", *FINITE, "--output", finite, *TINY, "--parameters", "resolution=40", "seed=1")
+
+
+@pytest.mark.parametrize("name", ["dead_leaves-mixed", "stat-wmm", "stylegan-random", "stylegan-oriented"])
+def test_beside_a_gpu_a_process_takes_it_if_it_can(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(sys, "argv", ["train", "--data", name, "--output", "none", "--workers", "1"])
+    for device, expected in (("cpu", "cpu"), ("cuda", "cuda" if name in ("stat-wmm", "stylegan-random") else "cpu")):
+        data, open_images = of_process(parse(), torch.device(device))
+        assert getattr(open_images().process, "device", "cpu") == expected
+        assert data["record"]["name"] == name
+
+
+def test_sigterm_to_the_workers_too_saves(launch, command, tmp_path):
+    """As torchrun and Slurm do it: the step that lacks its images is not taken."""
+    process = launch(3, *LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1", first=NOT_FAR_AHEAD)
+    worker = rendering_child(process.pid)
+    process.send_signal(signal.SIGTERM)
+    os.kill(worker, signal.SIGTERM)
+    out, err = process.communicate("\n")
+    assert (process.returncode, err) == (143, "")
+    assert "and saved; run the same command to go on" in out and (tmp_path / "run" / "last.pth").exists()
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ def home(tmp_path, make_images):
         make_images(tmp_path / "data" / name, 5)
         (tmp_path / "data" / name / "dataset.json").write_text(json.dumps({"count": count}))
     make_images(tmp_path / "data" / "stylegan-sparse", 2)
+    (tmp_path / "data" / "stat-wmm" / "train" / "00000000" / ".00000001.jpg.77.tmp").write_text("half")
+    (tmp_path / "data" / "stat-spectrum_color" / "train").mkdir(parents=True)
     for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}'}), ("stylegan-random", {"encoder.pth": ""}),
                         ("stylegan-oriented", {"encoder.pth": "", "source.json": "{}"}),
                         ("stat-spectrum", {"metrics.jsonl": '{"step": 1}\n{"step": 2}\n'})):
@@ -42,6 +44,7 @@ def test_every_state_is_said(call, home):
     assert lines["stat-spectrum"] == "5 images at step 2"
     assert lines["dead_leaves-mixed"] == "not finished (5 of 9) none"
     assert lines["stylegan-sparse"] == "there, without a record none"
+    assert lines["stat-spectrum_color"] == "none none"
     assert lines["stylegan-random"] == "none there, not trained here"
     assert lines["stylegan-oriented"] == "none downloaded"
     assert lines["3"] == "of 14 encoders are there"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from train_align_uniform.images import PackedImages
-from train_align_uniform.step_profile import PHASES, STEPS_BESIDE, best, step_times, work
+from train_align_uniform.step_profile import PHASES, best, step_times, work
 from train_align_uniform.trainer import Config, Trainer
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--lr", "0.05"]
@@ -17,8 +17,9 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def trainer() -> Trainer:
-    images = np.random.default_rng(0).integers(0, 256, (32, 40, 40, 3), dtype=np.uint8)
-    return Trainer(Config(batch_size=16, steps=STEPS_BESIDE + 4, width=1 / 16), PackedImages(images), CPU)
+    """Each of its epochs ends in a batch of 2, which is passed over."""
+    images = np.random.default_rng(0).integers(0, 256, (34, 40, 40, 3), dtype=np.uint8)
+    return Trainer(Config(batch_size=16, steps=100, width=1 / 16), PackedImages(images), CPU)
 
 
 def test_the_command_measures_and_writes_nothing(command, image_folder, tmp_path):
@@ -56,6 +57,7 @@ def test_work_is_that_of_the_layers(trainer):
     trainer.encoder(torch.cat(trainer.views(0)))
     for hook in hooks:
         hook.remove()
+    trainer.step = 2  # the small batch comes next
     operations, size = work(trainer)
     assert operations == pytest.approx(3 * forward - first, rel=0.01)  # and the products of the loss
     assert size > 4 * sum(p.numel() * 4 for p in trainer.encoder.parameters())

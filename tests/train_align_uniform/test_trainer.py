@@ -251,8 +251,10 @@ def test_a_step_is_the_published_recipe(images):
 
 
 @pytest.mark.parametrize(("spoil", "said"), [
-    (lambda images: np.broadcast_to(images[:, :1, :1], images.shape), "of one colour, so all embeddings"),
-    (lambda images: np.broadcast_to(images[:1], images.shape), "one image many times, so all embeddings"),
+    (lambda images: np.broadcast_to(images[:, :1, :1], images.shape), "of one colour, from which nothing"),
+    (lambda images: np.broadcast_to(images[:1], images.shape), "one image many times, from which nothing"),
+    (lambda images: np.clip(images[:1] // 2 + np.arange(len(images))[:, None, None, None] % 2, 0, 255).astype(np.uint8),
+     "one image many times"),
 ])
 def test_images_that_teach_nothing_are_refused(images, spoil, said):
     with pytest.raises(UserError, match=said):

@@ -35,9 +35,9 @@ def test_in_thread_gives_the_same_items_and_their_error():
         if fail:
             raise UserError("no more")
 
-    assert list(in_thread(items(False))) == list(range(5))
-    assert thread[0] != threading.get_ident()
-    stream = in_thread(items(True))
+    assert list(in_thread(items(False), lambda: thread.append("began"))) == list(range(5))
+    assert thread[0] == "began" and thread[1] != threading.get_ident()
+    stream = in_thread(items(True), lambda: None)
     assert [next(stream) for _ in range(5)] == list(range(5))
     with pytest.raises(UserError, match="no more"):
         next(stream)
@@ -53,7 +53,7 @@ def test_in_thread_closes_what_it_reads():
         finally:
             closed.append(True)
 
-    stream = in_thread(items())
+    stream = in_thread(items(), lambda: None)
     next(stream)
     stream.close()
     assert closed == [True]
