@@ -66,8 +66,9 @@ def main() -> None:
     print(f"{done} of {len(names)} encoders are there")
     if lacking := [name for name, (images, _) in states.items() if images.startswith(("none", "not finished"))]:
         print(f"images are missing: python -m generators {lacking[0]} --output {args.data / lacking[0]}"
-              f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}; or the authors' own: "
-              f"python -m datasets.released {lacking[0]}")
+              f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}")
+        if released := [name for name in lacking if find(name).trained]:
+            print(f"or the authors' own: python -m datasets.released {released[0]}")
 
 
 if __name__ == "__main__":
