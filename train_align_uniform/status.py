@@ -53,7 +53,12 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=Path("data/small_scale"), help="folder of image folders")
     options.add_argument("--encoders", type=Path, default=Path("encoders/small_scale"), help="folder of run folders")
     options.add_argument("--list", choices=["all", "ready"], help="print names only, one a line")
+    options.add_argument("--gpus", type=int, nargs="*", help="GPUs that must be there")
     args = options.parse_args()
+    if args.gpus:
+        from utils.devices import choose_device  # here, as it loads torch
+
+        choose_device(args.gpus)
     names = [find(name).name for name in args.names] or [name for name, entry in named_datasets().items()
                                                          if entry.trained]
     if args.list:

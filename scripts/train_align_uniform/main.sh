@@ -28,7 +28,8 @@ fi
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" OPTIONS="${OPTIONS:-}"
 use_python requirements.txt
 
-names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
+names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS" \
+    --gpus "${gpus[@]}")"
 failed=()
 for name in $names; do
     echo "== $name"

@@ -134,8 +134,8 @@ def test_sigterm_to_the_workers_too_saves(launch, command, tmp_path):
 def test_compiled(command, image_folder, tmp_path):
     for options in ([], ["--compile"]):
         output = tmp_path / f"run{len(options)}"
-        code, _, err = command("--data", image_folder, "--output", output, *TINY, "--steps", "3", *options)
-        assert (code, err) == (0, "")
+        code, _, _ = command("--data", image_folder, "--output", output, *TINY, "--steps", "3", *options)
+        assert code == 0  # torch may warn of what it compiles with
     plain, compiled = (load_encoder(tmp_path / f"run{n}" / "encoder.pth").state_dict() for n in (0, 1))
     for name, value in plain.items():
         assert value.float().allclose(compiled[name].float(), rtol=1e-3, atol=1e-4), name
