@@ -15,6 +15,7 @@ from generators.named import load
 from models import load_encoder
 from models.checkpoint import load_torch
 from train_align_uniform.__main__ import main, of_process, parse
+from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
 LEAVES = ["--data", "dead_leaves-mixed", "--parameters", "resolution=40"]
@@ -132,10 +133,14 @@ def test_sigterm_to_the_workers_too_saves(launch, command, tmp_path):
 
 @pytest.mark.slow
 def test_compiled(command, image_folder, tmp_path):
+    """One step: the same loss and the same running statistics, of one view, as without."""
     for options in ([], ["--compile"]):
         output = tmp_path / f"run{len(options)}"
-        code, _, _ = command("--data", image_folder, "--output", output, *TINY, "--steps", "3", *options)
+        code, _, _ = command("--data", image_folder, "--output", output, *TINY, "--steps", "1", *options)
         assert code == 0  # torch may warn of what it compiles with
+    losses = [RunFolder(tmp_path / f"run{n}").metrics()[0]["loss"] for n in (0, 1)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     plain, compiled = (load_encoder(tmp_path / f"run{n}" / "encoder.pth").state_dict() for n in (0, 1))
     for name, value in plain.items():
-        assert value.float().allclose(compiled[name].float(), rtol=1e-3, atol=1e-4), name
+        if "running" in name:
+            assert value.allclose(compiled[name], rtol=1e-3, atol=1e-5), name
