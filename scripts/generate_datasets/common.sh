@@ -2,6 +2,7 @@
 # Sourced by the scripts of this folder, which are the same but for the family of datasets.
 #
 #   generate PREFIX [NAME ...]      the named datasets that begin with PREFIX, or those of them that are named
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 generate() {

@@ -5,6 +5,7 @@
 #   train_by_recipe OUTPUT SEED OPTION ...  one encoder; the options say on what
 #   train_all                               train_one WORD WORD for each line of two words, JOBS at a time
 #   probe_all RUNS RESULTS                  result files and their table
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 begin_study() {
