@@ -24,6 +24,16 @@ def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
         yield parent, names
 
 
+def recorded_count(root: Path) -> int | None:
+    """The number of images that the record in `root` names, None without a record, or if it names none.
+
+    Raises UserError for a record that cannot be read.
+    """
+    record = read_json(root / RECORD) if (root / RECORD).exists() else None
+    count = record.get("count") if isinstance(record, dict) else None
+    return count if isinstance(count, int) else None
+
+
 def list_images(root: Path | str) -> list[Path]:
     """Every image under `root`/train if that exists, else under `root`, by folder and then by name.
 
@@ -37,12 +47,10 @@ def list_images(root: Path | str) -> list[Path]:
     paths = [Path(parent, name) for parent, names in sorted(_walk(folder))
              for name in sorted(names) if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
     home = folder.parent if folder.resolve().name == "train" else folder
-    if (home / RECORD).exists():
-        record = read_json(home / RECORD)
-        expected = record.get("count") if isinstance(record, dict) else None
-        if expected is not None and len(paths) != expected:
-            raise UserError(f"{root} holds {len(paths)} of the {expected} images its {RECORD} names: it is still being "
-                            "generated, or was interrupted; run the command that makes it again to finish it")
+    expected = recorded_count(home)
+    if expected is not None and len(paths) != expected:
+        raise UserError(f"{root} holds {len(paths)} of the {expected} images its {RECORD} names: it is still being "
+                        "generated, or was interrupted; run the command that makes it again to finish it")
     if not paths:
         raise UserError(f"no images in {folder} (looked for {', '.join(EXTENSIONS)}, also in subfolders)")
     return paths

@@ -22,9 +22,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from datasets.folder import RECORD
+from datasets.folder import RECORD, recorded_count
 from utils.cli import UserError
-from utils.files import human_bytes, locked, read_json, write_bytes, write_json
+from utils.files import human_bytes, locked, read_record, write_bytes, write_json
 from utils.progress import Progress
 from utils.run_folder import environment
 from utils.workers import worker_processes
@@ -81,7 +81,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     root.mkdir(parents=True, exist_ok=True)
     with hold_shard(root, rank, world_size):
         check_record(root, record)  # again: another writer may just have left
-        if not (root / RECORD).exists() or read_json(root / RECORD)["count"] < samples:
+        if (recorded_count(root) or 0) < samples:
             write_json(root / RECORD, {**record, "software": environment()})
         remove_leftovers(root, samples, rank, world_size)
         count = sum(map(len, missing(root, *shard)))
@@ -120,9 +120,7 @@ def check_record(root: Path, record: dict[str, Any]) -> None:
         if root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
         return
-    before = read_json(root / RECORD)
-    if not isinstance(before, dict):
-        raise UserError(f"{root / RECORD} is not the record of a dataset; choose another --output")
+    before = read_record(root / RECORD, count=int)
     changed = [key for key in record if key != "count" and before.get(key) != record[key]]
     if changed:
         said = "; ".join(f"{key} is {before.get(key)!r} there, {record[key]!r} here" for key in changed)

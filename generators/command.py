@@ -9,7 +9,7 @@ from typing import Any
 from datasets.writer import FORMATS, ImageProcess, write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
-from utils.cpus import usable_cpus
+from utils.cpus import default_workers
 
 
 def add_process_options(options: argparse.ArgumentParser, cls: type, parameters: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ def write(process: ImageProcess, name: str, samples: int, args: argparse.Namespa
     """Write the folder that the options ask for and say in one line what was made and where."""
     rank, world_size = shard()
     written = write_image_folder(process, args.output, samples, name=name, image_format=args.format,
-                                 workers=args.workers or min(8, usable_cpus()), rank=rank, world_size=world_size)
+                                 workers=args.workers or default_workers(), rank=rank, world_size=world_size)
     part = f" (shard {rank} of {world_size})" if world_size > 1 else ""
     size = f"{process.resolution}x{process.resolution} {args.format}"
     if written:

@@ -33,7 +33,7 @@ from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import load
 from generators.process import option
 from utils.cli import UserError
-from utils.cpus import usable_cpus
+from utils.cpus import default_workers
 from utils.files import locked
 
 POOL = "stat-spectrum_color_wmm"
@@ -79,7 +79,7 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
-        write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=min(8, usable_cpus()))
+        write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=default_workers())
         return packed_images(root)
 
 

@@ -14,7 +14,7 @@ from linear_eval.probe_cached import fit_probe
 from linear_eval.probe_knn import NEIGHBOURS, TEMPERATURE, nearest_neighbours
 from linear_eval.rows import Row
 from utils.cli import UserError
-from utils.cpus import usable_cpus
+from utils.cpus import default_workers
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Paper:
         for start in range(0, len(problem.paths), 1024):
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
         linear = probe_paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
-                                          problem.classes, problem.seed, problem.device, min(8, usable_cpus()))
+                                          problem.classes, problem.seed, problem.device, default_workers())
         return linear(problem.queries).argmax(1), probe_paper.SETTINGS
 
     def check(self, row: Row) -> None:

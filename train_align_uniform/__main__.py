@@ -31,7 +31,7 @@ from train_align_uniform.images import PackedImages, RenderedImages
 from train_align_uniform.step_profile import profile
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
-from utils.cpus import usable_cpus
+from utils.cpus import default_workers
 from utils.devices import choose_device, choose_precision, describe
 from utils.files import read_json
 from utils.run_folder import RunFolder
@@ -124,7 +124,7 @@ def of_process(args: argparse.Namespace, device: torch.device) -> Opening:
         raise UserError(f"{args.data} needs a trained network; pass --parameters encoder=FILE")
     if device.type == "cpu" and "device" in open_parameters(args.data):
         chosen = {"device": "cpu", **chosen}  # else "auto": the GPU, for those that can use one
-    workers = args.workers or max(min(8, usable_cpus() // processes_here()), 1)
+    workers = args.workers or default_workers(processes_here())
     images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples, workers)
     data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
             "record": describe_dataset(images.process, args.data, images.count, "png")}
@@ -179,7 +179,7 @@ def main() -> int:
         if processes.rank == 0:
             folder = stack.enter_context(RunFolder.open(output, options, **facts))
         processes.wait()  # the folder is ours, and what is in it is complete
-        if folder.done is None:
+        if folder.done() is None:
             if processes.rank == 0:
                 print(f"{images}, {trainer.total_steps} steps of "
                       f"{config.batch_size} on {processes.count} × {facts['device']} in {precision}", flush=True)
@@ -187,7 +187,7 @@ def main() -> int:
             if code:
                 return code
         if processes.rank == 0:
-            done = folder.done
+            done = folder.done("steps", "seconds", "align", "uniform")
             print(f"{output}/encoder.pth: {done['steps']} steps in {done['seconds']:.0f} s, align {done['align']:.3f}, "
                   f"uniform {done['uniform']:.3f}")
     return 0

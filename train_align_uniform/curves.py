@@ -37,7 +37,7 @@ def main() -> None:
     p.add_argument("run", type=Path, help="run folder")
     p.add_argument("--output", type=Path, required=True, help="PNG file to write")
     args = p.parse_args()
-    metrics = RunFolder(args.run).metrics()
+    metrics = RunFolder(args.run).metrics("align", "uniform")
     if not metrics:
         raise UserError(f"{args.run}/metrics.jsonl holds no steps; pass the folder of a training run")
     args.output.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ from train_align_uniform.images import PackedImages
 from train_align_uniform.step_profile import step_times
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, parser, positive_int, run
-from utils.cpus import usable_cpus
+from utils.cpus import default_workers
 from utils.devices import choose_device, choose_precision, describe
 from utils.files import human_bytes
 from utils.progress import Progress
@@ -204,7 +204,7 @@ def main() -> None:
     training = vars(parse_training(["--data", "-", "--output", "-", *args.options.split()]))
     training["precision"] = str(choose_precision(device, training["precision"])).removeprefix("torch.")
     config = Config(**{field.name: training[field.name] for field in dataclasses.fields(Config)})
-    workers = args.workers or min(8, usable_cpus())
+    workers = args.workers or default_workers()
 
     names = args.names or [name for name, entry in named_datasets().items() if entry.trained]
     counts = {name: args.samples or size(name, args.scale)[0] for name in names}

@@ -8,31 +8,37 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.folder import RECORD
+from datasets.folder import RECORD, recorded_count
 from generators.named import find, named_datasets
-from utils.cli import parser, run
-from utils.files import read_json
+from utils.cli import UserError, parser, run
 from utils.run_folder import RunFolder
 
 THERE = ("done", "downloaded", "there")  # how `encoder_of` begins where there is nothing left to train
+LACKING = ("none", "not")  # how `images_of` begins where there is nothing to train on
 
 
 def images_of(folder: Path) -> str:
-    """What is in the image folder: "105,000 images", "not finished" or "none". Folders without a record, such as
-    downloaded ones, are not counted."""
-    if not (folder / RECORD).exists():
+    """What is in the image folder: "105,000 images", "not finished", "not readable" or "none". A folder whose record
+    names no count, or that has none, is not counted."""
+    try:
+        count = recorded_count(folder)
+    except UserError:
+        return f"not readable: {RECORD}"
+    if count is None:
         return "there, without a record" if any((folder / "train").glob("*")) else "none"
-    count = int(read_json(folder / RECORD)["count"])
     shards = [shard for shard in (folder / "train").glob("*") if shard.is_dir()]
     there = sum(not name.startswith(".") for shard in shards for name in os.listdir(shard))
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 
 def encoder_of(folder: Path) -> str:
-    """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", or "none"."""
+    """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", "not readable" or "none"."""
     run_folder = RunFolder(folder)
-    if run_folder.done:
-        return f"done ({run_folder.done['steps']:,} steps)"
+    try:
+        if done := run_folder.done("steps"):
+            return f"done ({done['steps']:,} steps)"
+    except UserError:
+        return "not readable: done.json"
     if (folder / "source.json").exists():  # of models.released
         return "downloaded"
     if (folder / "encoder.pth").exists():
@@ -43,7 +49,7 @@ def encoder_of(folder: Path) -> str:
 
 def ready(names: Sequence[str], data: Path, encoders: Path) -> list[str]:
     """Those of `names` whose images are there and whose encoder is not."""
-    return [name for name in names if not images_of(data / name).startswith(("none", "not finished"))
+    return [name for name in names if not images_of(data / name).startswith(LACKING)
             and not encoder_of(encoders / name).startswith(THERE)]
 
 
@@ -69,7 +75,7 @@ def main() -> None:
         print(f"{name:26}{images:32}{encoder}")
     done = sum(encoder.startswith(THERE) for _, encoder in states.values())
     print(f"{done} of {len(names)} encoders are there")
-    if lacking := [name for name, (images, _) in states.items() if images.startswith(("none", "not finished"))]:
+    if lacking := [name for name, (images, _) in states.items() if images.startswith(LACKING)]:
         print(f"images are missing: python -m generators {lacking[0]} --output {args.data / lacking[0]}"
               f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}")
         if released := [name for name in lacking if find(name).trained]:

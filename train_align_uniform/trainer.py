@@ -324,10 +324,10 @@ class Trainer:
         if not writes:
             return 0
         save_encoder(self.encoder, run.path / "encoder.pth")
-        if not run.metrics():
+        terms = "loss", "align", "uniform"
+        steps = run.metrics(*terms)
+        if not steps:
             raise UserError(f"{run.metrics_path} is gone, though {last} is at the last step; put it back, or delete "
                             f"{run.path} to start again")
-        final = run.metrics()[-1]
-        run.finish(steps=self.step, seconds=round(self.seconds, 1),
-                   **{name: final[name] for name in ("loss", "align", "uniform")})
+        run.finish(steps=self.step, seconds=round(self.seconds, 1), **{name: steps[-1][name] for name in terms})
         return 0

@@ -64,6 +64,14 @@ def read_json(path: Path | str) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
 
+def read_record(path: Path | str, **fields: type) -> dict[str, Any]:
+    """Read a JSON object that we wrote. Raises UserError when it lacks one of `fields`, or has one of another type."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), kind) for name, kind in fields.items()):
+        raise UserError(f"{path} does not hold what was written there; restore it, or move it away")
+    return value
+
+
 def human_bytes(count: float) -> str:
     """1536 -> '1.5 KB'."""
     for unit in ("bytes", "KB", "MB", "GB"):

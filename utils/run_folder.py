@@ -12,11 +12,12 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from utils.cli import UserError
-from utils.files import errors_name, locked, read_json, write_bytes, write_json
+from utils.files import errors_name, locked, read_record, write_bytes, write_json
 
 
 def environment(**extra: Any) -> dict[str, Any]:
@@ -91,21 +92,18 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise UserError(f"{path} is a file; choose another --output")
         if record.exists():
-            before = read_json(record)
-            if not isinstance(before, dict):
-                raise UserError(f"{record} is not the record of a run; choose another --output")
-            said = changes(before, json.loads(json.dumps(config)))  # what a file can hold: tuples become lists
+            now = json.loads(json.dumps(config))  # what a file can hold: tuples become lists
+            said = changes(read_record(record), now)
             if said:
                 raise UserError(f"{path} holds a run with other options ({said}); repeat them to resume it, "
                                 "or choose another --output")
         elif path.exists() and any(not p.name.startswith(".") for p in path.iterdir()):
             raise UserError(f"{path} holds files but no config.json, so it is no run folder; choose another --output")
 
-    @property
-    def done(self) -> dict[str, Any] | None:
-        """The done-record, or None while the run is unfinished."""
+    def done(self, *numbers: str) -> dict[str, Any] | None:
+        """The done-record, or None while the run is unfinished. Raises UserError if it lacks one of `numbers`."""
         path = self.path / "done.json"
-        return read_json(path) if path.exists() else None
+        return read_record(path, **dict.fromkeys(numbers, Real)) if path.exists() else None
 
     def finish(self, **summary: Any) -> None:
         """Write the done-record: the last thing a run does."""
@@ -122,12 +120,14 @@ class RunFolder:
         with errors_name(self.metrics_path), open(self.metrics_path, "a") as file:
             file.write(json.dumps(values) + "\n")
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """The steps in metrics.jsonl, none if it is not there. A line that is cut off or no step's is passed over."""
+    def metrics(self, *numbers: str) -> list[dict[str, Any]]:
+        """The steps in metrics.jsonl, none if it is not there. A line that is cut off, no step's, or lacks one of
+        `numbers` is passed over."""
         steps = []
         for line in self.metrics_path.read_bytes().splitlines(keepends=True) if self.metrics_path.exists() else ():
             with contextlib.suppress(ValueError):
                 values = json.loads(line)
-                if isinstance(values, dict) and isinstance(values.get("step"), int) and line.endswith(b"\n"):
+                if (isinstance(values, dict) and isinstance(values.get("step"), int) and line.endswith(b"\n")
+                        and all(isinstance(values.get(name), Real) for name in numbers)):
                     steps.append(values)
         return steps

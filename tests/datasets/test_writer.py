@@ -165,7 +165,7 @@ def test_folders_with_something_else_are_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "dataset.json").write_text("[]")
-    with pytest.raises(UserError, match="not the record of a dataset"):
+    with pytest.raises(UserError, match="does not hold what was written there"):
         write(tmp_path / "list")
 
 

@@ -65,7 +65,7 @@ def test_images_are_decoded_once_and_only_when_needed(task, monkeypatch):
 @pytest.mark.parametrize("protocol", ["cached", "paper", "knn"])
 def test_the_probe_sees_only_the_limited_training_images(task, protocol, monkeypatch):
     """Ruin the labels of every image outside the limit: nothing changes."""
-    monkeypatch.setattr(protocols, "usable_cpus", lambda: 0)  # no worker processes for a dozen images
+    monkeypatch.setattr(protocols, "default_workers", lambda: 0)  # no worker processes for a dozen images
     row = baseline_row("mean colours")
     before = evaluate(task, row, device=CPU, protocol=protocol, train_limits=[9], seed=3)[0]
     chosen = balanced_order(task.train.labels, 3)[:9]

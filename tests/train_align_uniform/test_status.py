@@ -52,6 +52,16 @@ def test_every_state_is_said(call, home):
     assert "fractaldb" not in lines
 
 
+def test_damaged_records_do_not_hide_the_rest(call, home):
+    (home / "data/stat-wmm/dataset.json").write_text("{")
+    (home / "encoders/stat-wmm/done.json").write_text("[]")
+    (home / "data/stat-spectrum/dataset.json").write_text('{"count": "5"}')
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in call()}
+    assert lines["stat-wmm"] == "not readable: dataset.json not readable: done.json"
+    assert lines["stat-spectrum"] == "there, without a record at step 2"
+    assert lines["stylegan-oriented"] == "none downloaded"
+
+
 def test_names_for_scripts(call):
     assert len(call("--list", "all")) == 14
     assert call("--list", "ready") == ["stat-spectrum", "stylegan-sparse"]

@@ -124,7 +124,7 @@ def test_a_run_ends_with_an_encoder_and_a_record(images, tmp_path):
     encoder, last = load_encoder(tmp_path / "encoder.pth"), load_torch(tmp_path / "last.pth")
     assert all(torch.equal(value, last["encoder"][name]) for name, value in encoder.state_dict().items())
     final = RunFolder(tmp_path).metrics()[-1]
-    assert RunFolder(tmp_path).done == {"steps": 7, "seconds": pytest.approx(final["seconds"], abs=0.06),
+    assert RunFolder(tmp_path).done() == {"steps": 7, "seconds": pytest.approx(final["seconds"], abs=0.06),
                                         **{name: final[name] for name in ("loss", "align", "uniform")}}
     assert final["loss"] == pytest.approx(final["align"] + final["uniform"], rel=1e-5)
     assert [line["epoch"] for line in RunFolder(tmp_path).metrics()] == [0, 0, 0, 1, 1, 1, 2]
@@ -160,7 +160,7 @@ def test_a_bad_loss_or_gradient_changes_nothing(images, tmp_path, save_always, m
     with pytest.raises(UserError, match=said):
         trainer.fit(run)
     assert (tmp_path / "last.pth").read_bytes() == before
-    assert not (tmp_path / "encoder.pth").exists() and run.done is None
+    assert not (tmp_path / "encoder.pth").exists() and run.done() is None
     assert len(run.metrics()) == 3
     state = load_torch(tmp_path / "last.pth")
     for name, parameter in trainer.encoder.named_parameters():

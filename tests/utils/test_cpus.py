@@ -1,7 +1,13 @@
 import os
 
-from utils.cpus import usable_cpus
+from utils import cpus
+from utils.cpus import default_workers, usable_cpus
 
 
 def test_counts_the_cores_we_may_use():
     assert 1 <= usable_cpus() <= os.cpu_count()
+
+
+def test_default_workers(monkeypatch):
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: 12)
+    assert [default_workers(processes) for processes in (1, 2, 5, 20)] == [8, 6, 2, 1]

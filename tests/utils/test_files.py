@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from utils.cli import UserError
-from utils.files import atomic_open, human_bytes, locked, read_json, write_bytes, write_json
+from utils.files import atomic_open, human_bytes, locked, read_json, read_record, write_bytes, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -71,6 +71,15 @@ def test_broken_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"a": ')
     with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "7", "{}", '{"count": "3"}', '{"count": null}'])
+def test_a_record_of_another_shape_is_named(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json does not hold what was written there"):
+        read_record(tmp_path / "a.json", count=int)
+    (tmp_path / "a.json").write_text('{"count": 3, "name": "x"}')
+    assert read_record(tmp_path / "a.json", count=int) == {"count": 3, "name": "x"}
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KB"),

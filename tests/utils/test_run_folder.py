@@ -15,15 +15,17 @@ def test_a_new_folder_and_the_same_run_again(tmp_path):
         with RunFolder.open(tmp_path / "runs" / "a", config, threads=threads) as run:
             assert json.loads((run.path / "config.json").read_text()) == {"lr": 0.36, "epochs": [155, 170]}
             assert json.loads((run.path / "environment.json").read_text())["threads"] == threads
-            assert run.done is None
+            assert run.done() is None
 
 
 def test_done_record(tmp_path):
     with RunFolder.open(tmp_path, {}) as run:
-        assert run.done is None
+        assert run.done() is None
         run.finish(loss=-1.0)
     with RunFolder.open(tmp_path, {}) as run:
-        assert run.done == {"loss": -1.0}
+        assert run.done("loss") == {"loss": -1.0}
+        with pytest.raises(UserError, match=r"done\.json does not hold what was written"):
+            run.done("loss", "steps")
 
 
 def test_other_options_are_named_and_nothing_is_touched(tmp_path):
@@ -56,7 +58,7 @@ def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
     with pytest.raises(UserError, match="is a file"):
         RunFolder.check(tmp_path / "a/config.json", {})
     (tmp_path / "a/config.json").write_text("[]")
-    with pytest.raises(UserError, match=r"config\.json is not the record of a run"):
+    with pytest.raises(UserError, match=r"config\.json does not hold what was written there"):
         RunFolder.check(tmp_path / "a", {})
 
 
@@ -106,6 +108,14 @@ def test_lines_that_are_no_steps_are_passed_over(tmp_path, odd):
     run.metrics_path.write_text(f'{{"step": 1}}\n{odd}\n{{"step": 2}}\n')
     run.keep_metrics(2)
     assert run.metrics_path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_steps_that_lack_a_number_are_passed_over(tmp_path):
+    run = RunFolder(tmp_path)
+    for step, loss in ((1, "0.5"), (2, 0.5), (3, None)):
+        run.log(step=step, loss=loss)
+    assert run.metrics("loss") == [{"step": 2, "loss": 0.5}]
+    assert len(run.metrics()) == 3
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
