@@ -1,6 +1,8 @@
-"""VTAB's tar shards, small, as the CLIP benchmark writes them."""
+"""What several tests read: VTAB's tar shards, small, as the CLIP benchmark writes them, and copies of ImageNet."""
 
 import io
+import os
+import shutil
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from .imagenet_copies import jpeg, make_train, val_classes, val_name
 
 
 def image_bytes(extension: str, seed: int) -> bytes:
@@ -57,3 +61,19 @@ def make_tar() -> Callable[..., None]:
 @pytest.fixture
 def make_shards() -> Callable[..., dict[str, bytes]]:
     return write_shards
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ImageNet with val in class folders, to be read only."""
+    root = tmp_path_factory.mktemp("pristine") / "imagenet"
+    make_train(root)
+    for i, synset in enumerate(val_classes(), start=1):
+        jpeg(root / "val" / synset / val_name(i), i)
+    return root
+
+
+@pytest.fixture
+def imagenet(pristine: Path, tmp_path: Path) -> Path:
+    """One that a test may move, remove and add files in, but not write into: its files are those of `pristine`."""
+    return shutil.copytree(pristine, tmp_path / "imagenet", copy_function=os.link)

@@ -1,8 +1,6 @@
-"""ImageNet-100 from small copies of ImageNet in the published layouts: 100 classes and three that are not wanted."""
+"""ImageNet-100 from small copies of ImageNet-1k: what is written, what is left alone, and what is said."""
 
-import functools
 import hashlib
-import io
 import json
 import os
 import re
@@ -10,120 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from scipy.io import savemat
 from torchvision.datasets import ImageFolder
 
 from datasets import imagenet100
 from datasets.folder import labelled_images, list_images
-from datasets.imagenet100 import COUNTS, read_classes, write_imagenet100
+from datasets.imagenet100 import read_classes, write_imagenet100
 from utils.cli import UserError
 
-WANTED = list(read_classes())
-OTHERS = ["n01440764", "n02111889", "n15075141"]  # tench, Samoyed, toilet tissue: classes of ImageNet-1k only
-TRAIN, VAL = 3, 2  # images of a class
-DEVKIT = "ILSVRC2012_devkit_t12/data"
-
-
-def jpeg(path: Path, number: int) -> None:
-    """A grey 8×8 JPEG, of which no two have the same size and bytes within a class."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (8, 8), number * 37 % 256).save(path, "JPEG", comment=b"x" * number)
-
-
-def make_train(root: Path) -> None:
-    for synset in WANTED + OTHERS:
-        for i in range(TRAIN):
-            jpeg(root / f"train/{synset}/{synset}_{i}.JPEG", i)
-
-
-def val_classes() -> list[str]:
-    """The class of each val image, in the order of the images: mixed, as published."""
-    classes = [synset for synset in WANTED + OTHERS for _ in range(VAL)]
-    return [classes[i] for i in np.random.default_rng(0).permutation(len(classes))]
-
-
-def val_name(i: int) -> str:
-    return f"ILSVRC2012_val_{i:08d}.JPEG"
-
-
-@pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ImageNet with val in class folders, to be read only."""
-    root = tmp_path_factory.mktemp("pristine") / "imagenet"
-    make_train(root)
-    for i, synset in enumerate(val_classes(), start=1):
-        jpeg(root / "val" / synset / val_name(i), i)
-    return root
-
-
-@pytest.fixture
-def imagenet(pristine: Path, tmp_path: Path) -> Path:
-    """One that a test may move, remove and add files in, but not write into: its files are those of `pristine`."""
-    return shutil.copytree(pristine, tmp_path / "imagenet", copy_function=os.link)
-
-
-def flatten(root: Path) -> Path:
-    """Moves the val images out of their class folders."""
-    for path in list((root / "val").glob("*/*")):
-        path.rename(root / "val" / path.name)
-    for folder in list((root / "val").iterdir()):
-        if folder.is_dir():
-            folder.rmdir()
-    return root
-
-
-@functools.cache
-def devkit() -> dict[str, bytes]:
-    """meta.mat as published: 1,000 leaves, whose ids are in no order of the synsets, and 860 inner nodes after them."""
-    rng = np.random.default_rng(1)
-    rest = [f"n{number:08d}" for number in range(20_000_000, 20_000_000 + 1000 - len(WANTED + OTHERS))]
-    leaves = [(WANTED + OTHERS + rest)[i] for i in rng.permutation(1000)]
-    nodes = leaves + [f"n{number:08d}" for number in range(860)]
-    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children", "wordnet_height",
-              "num_train_images"]
-    synsets = np.empty((len(nodes), 1), dtype=[(field, object) for field in fields])
-    for i, synset in enumerate(nodes):
-        inner = i >= 1000
-        synsets[i, 0] = (np.uint16(i + 1), synset, "name, other name", "a gloss", np.uint8(2 * inner),
-                         np.array([1, 2], np.uint16)[:2 * inner], np.uint8(inner), np.uint16(0 if inner else 1300))
-    meta = io.BytesIO()
-    savemat(meta, {"synsets": synsets})
-    numbers = "".join(f"{leaves.index(synset) + 1}\n" for synset in val_classes())
-    return {"meta.mat": meta.getvalue(), "ILSVRC2012_validation_ground_truth.txt": numbers.encode()}
-
-
-def write_devkit(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in devkit().items():
-        (folder / name).write_bytes(data)
-
-
-def write_kaggle(folder: Path) -> None:
-    """LOC_val_solution.csv: in no order, one box of five words for each object of the class."""
-    lines = [f"{val_name(i)[:-5]},{f'{synset} 85 1 499 272 ' * (1 + i % 3)}"
-             for i, synset in enumerate(val_classes(), start=1)]
-    np.random.default_rng(2).shuffle(lines)
-    (folder / "LOC_val_solution.csv").write_text("ImageId,PredictionString\n" + "\n".join(lines) + "\n")
-
-
-def state(folder: Path) -> dict[str, tuple]:
-    """Every path below, the folder itself included, with what a change would change."""
-    return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.lstat().st_ino,
-                        path.read_bytes() if path.is_file() else b"")
-            for path in [folder, *folder.rglob("*")]}
-
-
-def pictures(root: Path) -> dict[str, bytes]:
-    """'split/synset/name' -> bytes, as a reader finds them."""
-    return {"/".join(path.parts[-3:]): path.read_bytes()
-            for split in COUNTS for path in labelled_images(root, split)[0]}
-
-
-def expected(pristine: Path) -> dict[str, bytes]:
-    return {name: data for name, data in pictures(pristine).items() if name.split("/")[1] in WANTED}
+from .imagenet_copies import OTHERS, TRAIN, VAL, WANTED, expected, jpeg, pictures, state
 
 
 def set_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,34 +69,6 @@ def test_links_work_from_any_folder_whatever_the_source_was_called(pristine, tmp
     assert pictures(tmp_path / "imagenet100") == expected(pristine)
 
 
-@pytest.mark.parametrize(("labels", "place", "copy"), [
-    (write_devkit, "", False), (write_devkit, DEVKIT, True), (write_kaggle, "", False)])
-def test_a_flat_val_is_sorted_by_its_labels(imagenet, pristine, tmp_path, labels, place, copy):
-    flatten(imagenet)
-    labels(imagenet / place)
-    before = state(imagenet)
-    write_imagenet100(imagenet, tmp_path / "out", copy)
-    assert pictures(tmp_path / "out") == expected(pristine)
-    assert state(imagenet) == before
-
-
-def test_images_missing_from_a_flat_val_do_not_shift_the_labels(imagenet, pristine, tmp_path):
-    write_devkit(flatten(imagenet))
-    (imagenet / "val" / val_name(1)).unlink()
-    write_imagenet100(imagenet, tmp_path / "out")
-    assert pictures(tmp_path / "out").items() <= expected(pristine).items()
-
-
-@pytest.mark.parametrize("below", ["Data/CLS-LOC", "ILSVRC/Data/CLS-LOC"])
-def test_the_folders_of_kaggle(imagenet, pristine, tmp_path, below):
-    kaggle = tmp_path / "kaggle"
-    (kaggle / below).parent.mkdir(parents=True)
-    flatten(imagenet).rename(kaggle / below)
-    write_kaggle(kaggle)
-    write_imagenet100(kaggle, tmp_path / "out")
-    assert pictures(tmp_path / "out") == expected(pristine)
-
-
 def test_a_part_of_imagenet_does_not_pass_for_all_of_it(imagenet, tmp_path, monkeypatch, capsys):
     assert write_imagenet100(imagenet, tmp_path / "small")[0]["complete"] is False  # beside the real counts
     said = capsys.readouterr().err
@@ -245,91 +110,6 @@ def test_classes_without_images_are_listed_by_id_and_name(imagenet, tmp_path):
     with pytest.raises(UserError, match=r"val/ lacks all 100; add them$"):
         write_imagenet100(imagenet, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("flat", [False, True])
-def test_train_and_val_swapped(imagenet, tmp_path, flat):
-    if flat:
-        write_devkit(flatten(imagenet))
-    (imagenet / "train").rename(imagenet / "other")
-    (imagenet / "val").rename(imagenet / "train")
-    (imagenet / "other").rename(imagenet / "val")
-    with pytest.raises(UserError, match=r"the two are swapped; rename them$"):
-        write_imagenet100(imagenet, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def remove_labels(root):
-    shutil.rmtree(root / DEVKIT)
-
-
-def only_half_of_the_devkit(root):
-    (root / DEVKIT / "meta.mat").unlink()
-
-
-def cut_truth(root):
-    path = root / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
-    path.write_text(path.read_text()[:300])
-
-
-def unknown_number(root):
-    path = root / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
-    path.write_text("1861\n" + path.read_text().partition("\n")[2])
-
-
-def cut_meta(root):
-    path = root / DEVKIT / "meta.mat"
-    path.write_bytes(path.read_bytes()[:20_000])
-
-
-def other_meta(root):
-    savemat(root / DEVKIT / "meta.mat", {"images": np.arange(3)})
-
-
-def cut_solution(root):
-    write_kaggle(root)
-    path = root / "LOC_val_solution.csv"
-    path.write_text(path.read_text()[:-100])
-
-
-def binary_solution(root):
-    (root / "LOC_val_solution.csv").write_bytes(bytes(range(256)) * 9)
-
-
-@pytest.mark.parametrize(("damage", "said"), [
-    (remove_labels, r"val has no class folders, so its labels are needed: put ILSVRC2012_.*, or Kaggle's LOC_.*, into"),
-    (only_half_of_the_devkit, "its labels are needed"),
-    (cut_truth, r"ground_truth\.txt does not say of which class ILSVRC2012_val_\d{8}\.JPEG is"),
-    (unknown_number, r"does not say of which class ILSVRC2012_val_00000001\.JPEG is"),
-    (cut_meta, r"meta\.mat cannot be read"),
-    (other_meta, r"meta\.mat cannot be read"),
-    (cut_solution, r"LOC_val_solution\.csv does not say of which class"),
-    (binary_solution, r"LOC_val_solution\.csv does not say of which class"),
-])
-def test_labels_that_are_missing_or_damaged(imagenet, tmp_path, damage, said):
-    write_devkit(flatten(imagenet) / DEVKIT)
-    damage(imagenet)
-    with pytest.raises(UserError, match=said) as info:
-        write_imagenet100(imagenet, tmp_path / "out")
-    assert "\n" not in str(info.value) and not (tmp_path / "out").exists()
-
-
-def test_what_is_no_imagenet_is_refused(tmp_path, pristine):
-    (tmp_path / "loop").symlink_to("loop")
-    for source in (tmp_path / "none", tmp_path / "loop"):
-        with pytest.raises(UserError, match="is not a folder; pass the folder of ImageNet-1k"):
-            write_imagenet100(source, tmp_path / "out")
-    with pytest.raises(UserError, match=r"does not hold train/ and val/ .* pass the folder of ImageNet-1k"):
-        write_imagenet100(pristine / "train", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_link_to_nowhere_in_imagenet_is_not_an_image(imagenet, tmp_path):
-    path = imagenet / "train/n02869837/n02869837_0.JPEG"
-    path.unlink()
-    path.symlink_to(tmp_path / "gone")
-    with pytest.raises(UserError, match=re.escape(f"{path} is no file, or a link to nowhere")):
-        write_imagenet100(imagenet, tmp_path / "out")
 
 
 @pytest.mark.parametrize("output", ["imagenet", "imagenet/sub/out", "imagenet/train", ".", "same", "same/val/out",

@@ -1,28 +1,20 @@
 """ImageNet-100 and VTAB from their scripts, with fixtures in the real formats in place of the real data."""
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from datasets.imagenet100 import read_classes
+from datasets import vtab
+from datasets.vtab_tasks import TASKS
 from models import random_encoder, save_encoder
 
+from . import smoke_fixtures
 from .test_scripts import ROOT, bash
 
 WIDTH = 1 / 32
 LINEAR_EVAL = ROOT / "scripts/train_align_uniform/linear_eval.sh"
 VTAB = ROOT / "scripts/linear_eval/vtab.sh"
-
-
-def picture(label: int, number: int, classes: int) -> bytes:
-    """A JPEG whose colour tells the class, roughly."""
-    jpeg, grey = io.BytesIO(), 255 * label // classes
-    Image.new("RGB", (90 + number, 80), (grey, 255 - grey, 20 * number)).save(jpeg, "JPEG")
-    return jpeg.getvalue()
 
 
 def call_complete(folder: Path) -> None:
@@ -41,35 +33,9 @@ def encoders(tmp_path) -> Path:
     return tmp_path / "encoders/small_scale"
 
 
-@pytest.fixture
-def imagenet(tmp_path) -> Path:
-    """ImageNet-1k with two train images and one val image of each of the hundred classes, and one class more."""
-    for label, synset in enumerate([*read_classes(), "n00000001"]):
-        for number, split in enumerate(("train", "train", "val")):
-            path = tmp_path / "imagenet" / split / synset / f"{synset}_{number}.JPEG"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture(label, number, 101))
-    return tmp_path / "imagenet"
-
-
-@pytest.fixture
-def shards(tmp_path) -> Path:
-    """Shards of dtd as they are published, cut down to two images a class."""
-    for split in ("train", "test"):
-        folder = tmp_path / "wds_vtab-dtd" / split
-        folder.mkdir(parents=True)
-        (folder / "nshards.txt").write_text("1\n")
-        with tarfile.open(folder / "0.tar", "w") as tar:
-            for i in range(94):
-                for suffix, data in ((".jpg", picture(i // 2, i % 2, 47)), (".cls", str(i // 2).encode())):
-                    member = tarfile.TarInfo(f"s{i:07d}{suffix}")
-                    member.size = len(data)
-                    tar.addfile(member, io.BytesIO(data))
-    return tmp_path / "wds_vtab-dtd"
-
-
 @pytest.mark.slow
-def test_imagenet100_from_the_original_folders_to_the_table(imagenet, encoders, tmp_path):
+def test_imagenet100_from_the_original_folders_to_the_table(encoders, tmp_path):
+    smoke_fixtures.imagenet(tmp_path / "imagenet")
     made = bash(ROOT / "scripts/datasets/generate_imagenet100.sh", "imagenet", "imagenet100", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     call_complete(tmp_path / "imagenet100")
@@ -89,10 +55,9 @@ def test_imagenet100_from_the_original_folders_to_the_table(imagenet, encoders, 
 
 
 @pytest.mark.slow
-def test_vtab_from_shards_to_the_table(shards, encoders, tmp_path, start):
-    prepare = start(["-m", "datasets.vtab", "prepare", "dtd", "--route", "shards", "--source", shards, "--partial",
-                     "--root", tmp_path / "data/vtab"])
-    assert prepare.wait(120) == 0, prepare.stderr.read()
+def test_vtab_from_shards_to_the_table(encoders, tmp_path):
+    smoke_fixtures.dtd_shards(tmp_path / "shards")
+    vtab.prepare(TASKS["dtd"], tmp_path / "data/vtab", "shards", tmp_path / "shards", partial=True)
     settings = {"PROTOCOLS": "knn", "GPU": "cpu"}
     done = bash(VTAB, "stat-wmm", cwd=tmp_path, **settings)
     assert done.returncode == 0, done.stderr
