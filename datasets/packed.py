@@ -27,8 +27,9 @@ from utils.progress import Progress
 CHUNK = 1024  # images decoded between two updates of the progress line
 
 
-def fingerprint(root: Path, paths: list[Path]) -> str:
-    """SHA-256 over name, size and modification time of every image: a changed folder has another one.
+def fingerprint(root: Path, paths: list[Path], times: bool = True) -> str:
+    """SHA-256 over name, size and modification time of every image: a changed folder has another one. Without `times`
+    a copy of the folder has the same.
 
     Raises UserError for a link to nothing.
     """
@@ -39,7 +40,8 @@ def fingerprint(root: Path, paths: list[Path]) -> str:
         except FileNotFoundError:
             raise UserError(f"{path} is a link to nothing, or was just deleted; remove or replace it") from None
         # fsencode: a file name is bytes, and need not be valid UTF-8
-        digest.update(os.fsencode(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"))
+        time = f"\0{stat.st_mtime_ns}" if times else ""
+        digest.update(os.fsencode(f"{path.relative_to(root)}\0{stat.st_size}{time}\n"))
     return digest.hexdigest()
 
 

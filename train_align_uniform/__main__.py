@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from datasets.folder import RECORD, list_images
-from datasets.packed import packed_images, packed_shape
+from datasets.packed import fingerprint, packed_images, packed_shape
 from datasets.writer import describe as describe_dataset
 from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
@@ -112,8 +112,11 @@ def of_folder(args: argparse.Namespace, device: torch.device) -> Opening:
     """What config.json says of the images in a folder, and how to open them."""
     paths = list_images(args.data)
     record = Path(args.data) / RECORD
-    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
-            "record": read_json(record) if record.exists() else None}
+    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize}
+    if record.exists():
+        data["record"] = read_json(record)
+    else:
+        data["sha256_of_names_sizes"] = fingerprint(Path(args.data), paths, times=False)
     return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
 
 
