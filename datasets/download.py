@@ -4,19 +4,22 @@
     download_checked(["http://one.org/a.zip", "http://two.org/a.zip"], "data/a.zip", size=..., sha256=...)
 
 The bytes go to a hidden file beside, `.0.tar.part`, which takes its name when all have come. A transfer that breaks, or
-whose process is killed, goes on from there, if the same server says that its file is still the same (ETag, If-Range).
+whose process is killed, goes on from there, if the same server says that its file is still the same: by its ETag or,
+without one, its date.
 """
 
 import errno
 import hashlib
 import http.client
 import os
+import re
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from utils.cli import UserError
 from utils.files import write_bytes
@@ -31,6 +34,14 @@ class WrongFile(UserError):
     """A file that came whole, and is not what it should be."""
 
 
+class Unreachable(UserError):
+    """A server that does not answer, or breaks off again and again, or whose address is none."""
+
+
+class NoRoom(UserError):
+    """A disk that is full."""
+
+
 class _Interrupted(Exception):
     """The transfer broke in a way that another try may mend."""
 
@@ -38,23 +49,30 @@ class _Interrupted(Exception):
 def download(url: str, path: Path | str) -> None:
     """Fetch `url` to `path`; nothing is done if `path` is there.
 
-    Raises UserError if the server does not have the file or refuses it, answers with a web page, breaks off again and
-    again, or cannot be reached, if the disk is full, and for an address that is none.
+    Tries go on as long as they bring something, and end after four that do not. Raises Unreachable then, and for an
+    address that is none; NoRoom if the disk is full; UserError if the server does not have the file, refuses it or
+    answers with a web page.
     """
     path = Path(path)
     if path.exists():
         return
-    if not url.startswith(("http://", "https://")):
-        raise UserError(f"{url!r} is not an address that begins with http:// or https://; correct it")
+    _check_address(url)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for wait in (*WAITS, None):
+    partial = path.with_name(f".{path.name}.part")
+    waits, most = iter(WAITS), 0
+    while True:
         try:
-            _fetch(url, path)
+            _fetch(url, path, partial)
             return
         except _Interrupted as problem:
+            have = partial.stat().st_size if partial.exists() else 0
+            if have > most:
+                waits, most = iter(WAITS), have
+            wait = next(waits, None)
             if wait is None:
-                raise UserError(f"{url} could not be fetched ({problem}); see that there is a network and run the same "
-                                "command again, which goes on where this stopped") from None
+                raise Unreachable(f"{url} could not be fetched ({problem}); see that there is a network and run the "
+                                  "same command again, which goes on where this stopped") from None
+            print(f"{url}: {problem}; trying again in {wait:g} s", flush=True)
             time.sleep(wait)
 
 
@@ -65,31 +83,46 @@ def download_checked(urls: Sequence[str], path: Path | str, size: int | None = N
 
     Returns {"url", "size", "sha256"} of what came. Other bytes are deleted, asked for once more, and then of the next
     server. A `path` that came from one of `urls` before is only checked; which one is kept beside it, in `.NAME.url`.
-    Raises UserError with what each server did.
+    Raises UserError with what each server did: Unreachable if that is all of them; NoRoom at once.
     """
     path = Path(path)
     origin = path.with_name(f".{path.name}.url")
-    came_from = origin.read_text() if path.exists() and origin.exists() else ""
+    came_from = origin.read_text() if origin.exists() else ""
     if came_from not in urls:
         path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    problems = []
+    problems: list[UserError] = []
     for url in sorted(urls, key=lambda url: url != came_from):
         for _ in range(2):
             try:
                 if not path.exists():
                     write_bytes(origin, url.encode(), durable=False)
                     download(url, path)
+            except NoRoom:
+                raise
             except UserError as problem:
-                problems.append(str(problem))
+                problems.append(problem)
                 break
             found = {"size": path.stat().st_size, "sha256": _sha256(path)}
             if found == {"size": size or found["size"], "sha256": sha256 or found["sha256"]}:
                 return {"url": url, **found}
             path.unlink()
-            problems.append(f"{url} gave {found['size']:,} bytes with sha256 {found['sha256']}, which is not the file "
-                            "that is known by this name, and were removed")
-    raise UserError("; ".join(dict.fromkeys(problems)))
+            problems.append(UserError(f"{url} gave {found['size']:,} bytes with sha256 {found['sha256']}, which is not "
+                                      "the file that is known by this name, and were removed"))
+    kind = Unreachable if all(isinstance(problem, Unreachable) for problem in problems) else UserError
+    raise kind("; ".join(dict.fromkeys(map(str, problems))))
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")  # each of these raises a ValueError for what it cannot read
+        fine = parts.scheme in ("http", "https") and host and parts.port != 0 and parts.username is None
+        fine = fine and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:
+        fine = False
+    if not fine:
+        raise Unreachable(f"{url!r} is not an address that begins with http:// or https:// and a server; correct it")
 
 
 def _sha256(path: Path) -> str:
@@ -101,62 +134,89 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _fetch(url: str, path: Path) -> None:
-    """One try: ask for what is missing, append it, and give the file its name if it is then complete."""
-    partial, tag = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.etag")
-    have, headers = 0, {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
-    if partial.exists() and tag.exists():
-        etag, _, origin = tag.read_text().partition("\n")
-        if origin == url and (have := partial.stat().st_size):  # a tag means nothing to another server
-            headers |= {"Range": f"bytes={have}-", "If-Range": etag}
+def _fetch(url: str, path: Path, partial: Path) -> None:
+    """One try: ask for what is missing, append it to `partial`, and give it its name if it is then complete."""
+    note = path.with_name(f".{path.name}.version")  # of the file that `partial` is a part of
+    have, version, headers = 0, "", {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
+    if partial.exists() and note.exists():
+        version, _, origin = note.read_text().partition("\n")
+        if origin == url and (have := partial.stat().st_size):  # a version means nothing to another server
+            headers |= {"Range": f"bytes={have}-", "If-Range": version}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
+            encoding = response.headers.get("Content-Encoding", "identity")
+            if encoding != "identity":
+                raise UserError(f"{url} comes packed ({_plain(encoding)}), which was not asked for; try another server")
             if response.headers.get_content_type() == "text/html" and path.suffix not in (".html", ".htm"):
-                raise UserError(f"{url} is a web page, not the file {path.name}; open it in a browser to see what it "
-                                "asks for")
-            if response.status != 206:  # the whole file: it is new, has changed, or the server knows no ranges
+                raise UserError(f"{url} is a web page, not the file; open it in a browser to see what it asks for")
+            total = response.length  # of what is coming; None if the server does not say
+            if response.status == 206:
+                total = _total(response, have, version)
+                if total is None:
+                    partial.unlink(missing_ok=True)
+                    raise _Interrupted("the server sent a part of another file, or another part than was asked for")
+            else:  # the whole file: it is new, has changed, or the server knows no ranges
                 have = 0
-                partial.unlink(missing_ok=True)  # before the new tag: the two always belong together
-                tag.unlink(missing_ok=True)
-                etag = response.headers.get("ETag", "")
-                if etag.startswith('"'):  # a weak one, W/"...", does not promise the same bytes
-                    write_bytes(tag, f"{etag}\n{url}".encode(), durable=False)
-            elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                partial.unlink()
-                raise _Interrupted("the server sent another part than was asked for")
-            length = response.headers.get("Content-Length")
-            total = have + int(length) if length is not None else None
+                partial.unlink(missing_ok=True)  # before the new note: the two always belong together
+                note.unlink(missing_ok=True)
+                if version := _version(response):
+                    write_bytes(note, f"{version}\n{url}".encode(), durable=False)
             with open(partial, "ab" if have else "wb") as file:
-                _copy(response, file, have, total, path.name)
+                _copy(response, file, have, total, "/".join(url.split("/")[-2:]))
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
         error.close()  # it is the response too
-        if error.code == 416:  # nothing is left to send, or the file has become shorter
-            partial.unlink(missing_ok=True)
-        elif error.code < 500 and error.code not in (408, 429):
-            raise UserError(f"{url} cannot be fetched: the server says {error.code} {error.reason}") from None
-        raise _Interrupted(f"the server says {error.code} {error.reason}") from None
-    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        said = f"the server says {error.code} {_plain(error.reason)}"
+        if error.code == 416 and (not have or error.headers.get("Content-Range") != f"bytes */{have}"):
+            partial.unlink(missing_ok=True)  # the file has become shorter
+            raise _Interrupted(said) from None
+        if error.code != 416:  # else nothing was left to send
+            if error.code < 500 and error.code not in (408, 429):
+                raise UserError(f"{url} cannot be fetched: {said}") from None
+            raise _Interrupted(said) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # URLError is an OSError, and a redirection to no address a ValueError.
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise UserError(f"{path} does not fit on its disk; make room and run the same command again, which goes on "
-                            "where this stopped") from None
+            raise NoRoom(f"{path} does not fit on its disk; make room and run the same command again, which goes on "
+                         "where this stopped") from None
         if isinstance(error, OSError) and error.filename:  # ours, not the network's
             raise
-        raise _Interrupted(str(getattr(error, "reason", "")) or str(error) or type(error).__name__) from None
+        raise _Interrupted(_plain(getattr(error, "reason", "") or error) or type(error).__name__) from None
     os.replace(partial, path)
-    tag.unlink(missing_ok=True)
+    note.unlink(missing_ok=True)
+
+
+def _version(response: http.client.HTTPResponse) -> str:
+    """What names this version of the file in If-Range: its ETag, or else its date; "" if there is neither."""
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"'):  # a weak one, W/"...", does not promise the same bytes
+        return etag
+    return response.headers.get("Last-Modified", "")
+
+
+def _total(response: http.client.HTTPResponse, have: int, version: str) -> int | None:
+    """The size of the whole file of which this response is the part after `have` bytes; None if it is another part, or
+    of another `version`."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    named = response.headers.get("ETag" if version.startswith('"') else "Last-Modified", version)
+    return int(found[2]) if found and int(found[1]) == have and (not have or named == version) else None
 
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO, have: int, total: int | None, name: str) -> None:
-    """Append the body to `file`. Raises _Interrupted if it is shorter than announced."""
+    """Append the body to `file`. Raises _Interrupted if it ends before `total` bytes are there."""
     shown = have >> 20
     with Progress((total or 0) >> 20, name, "MB", done=shown) as progress:
-        while chunk := response.read(CHUNK):
+        while chunk := response.read1(CHUNK):
             file.write(chunk)
+            file.flush()
             have += len(chunk)
             progress.update((have >> 20) - shown)
             shown = have >> 20
     if total is not None and have != total:
-        file.flush()
         raise _Interrupted(f"{have:,} of {total:,} bytes came")
+
+
+def _plain(text: object) -> str:
+    """One line of what a server or the system said, with nothing that a terminal obeys."""
+    return "".join(c for c in " ".join(str(text).split()) if c.isprintable())[:200]

@@ -25,9 +25,9 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def extract(archive: Path, folder: Path, members: int, size: int) -> None:
     """Unpack the zip file `archive` as `folder`; nothing is done if that is there.
 
-    members: files and folders it may hold. size: bytes its files may have, unpacked. Raises WrongFile if it holds more,
-    is damaged, encrypted or no zip archive, or has a member that is a link, is there twice, or has a name that leaves
-    the folder. Raises UserError if the disk has no room.
+    members: files and folders it may hold. size: bytes its files may have, unpacked. Raises WrongFile if it is damaged
+    or no zip archive. Raises UserError if it holds more, is encrypted, or has a member that is a link, is there twice,
+    or has a name that leaves the folder; and if the disk has no room.
     """
     if folder.exists():
         return
@@ -53,32 +53,37 @@ def extract(archive: Path, folder: Path, members: int, size: int) -> None:
 
 def _files(archive: Path, source: zipfile.ZipFile, members: int, size: int) -> dict[str, zipfile.ZipInfo]:
     """The plain files in the archive by their path in the folder, after all checks that need no unpacking."""
+    def refused(what: str) -> UserError:
+        return UserError(f"{archive} holds {what}; it is kept, and nothing was unpacked: look into it, or remove it to "
+                         "have it fetched anew")
+
     infos = source.infolist()
     if len(infos) > members:
-        raise WrongFile(f"{archive} holds {len(infos):,} files and folders, more than the {members:,} it may hold")
+        raise refused(f"{len(infos):,} files and folders, more than the {members:,} it may hold")
     unpacked = sum(info.file_size for info in infos)  # no more is ever written: zipfile stops at a file's stated size
     if unpacked > size:
-        raise WrongFile(f"{archive} unpacks to {human_bytes(unpacked)}, more than the {human_bytes(size)} it may have")
+        raise refused(f"{human_bytes(unpacked)} when unpacked, more than the {human_bytes(size)} it may have")
     files: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         path, is_folder = PurePosixPath(info.filename), info.filename.endswith("/")
         if path.is_absolute() or ".." in path.parts or "\\" in info.filename or not (path.parts or is_folder):
-            raise WrongFile(f"{archive} holds {info.filename!r}, which could leave the folder")
+            raise refused(f"{info.filename!r}, which could leave the folder")
+        if any(len(os.fsencode(part)) > 255 for part in path.parts):
+            raise refused(f"{info.filename[:80]!r}..., a name that is too long for a file")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):  # the mode, from Unix
-            raise WrongFile(f"{archive} holds {info.filename!r}, which is a link or a device, not a plain file")
+            raise refused(f"{info.filename!r}, which is a link or a device, not a plain file")
         if info.flag_bits & 1 or info.compress_type not in METHODS:
-            raise WrongFile(f"{archive} holds {info.filename!r}, which is encrypted or packed by another method than "
-                            "deflate")
+            raise refused(f"{info.filename!r}, which is encrypted or packed by another method than deflate")
         if is_folder:
             continue
         if str(path) in files:
-            raise WrongFile(f"{archive} holds {info.filename!r} twice")
+            raise refused(f"{info.filename!r} twice")
         files[str(path)] = info
     folders = {os.path.dirname(name) for name in files}
     while above := {os.path.dirname(name) for name in folders} - folders:
         folders |= above
     if clash := folders & files.keys():
-        raise WrongFile(f"{archive} holds {min(clash)!r} both as a file and as a folder")
+        raise refused(f"{min(clash)!r} both as a file and as a folder")
     return files
 
 

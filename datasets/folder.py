@@ -15,13 +15,19 @@ RECORD = "dataset.json"
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every folder below `folder`, itself included, with its file names; links are followed, hidden folders are not."""
+    """Every folder below `folder`, itself included, with the names of its images; links are followed, what is hidden is
+    not there."""
     for parent, subfolders, names in os.walk(folder, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]  # such as splits being prepared
         for link in (Path(parent, name) for name in subfolders):
             if link.is_symlink() and any(link.samefile(above) for above in link.parents):
                 raise UserError(f"{link} is a link to a folder that it lies in, which has no end; remove it")
-        yield parent, names
+        yield parent, [name for name in names if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
+
+
+def count_images(folder: Path) -> int:
+    """The number of images in `folder` and below, 0 if it is not there."""
+    return sum(len(names) for _, names in _walk(folder))
 
 
 def recorded_count(root: Path) -> int | None:
@@ -44,8 +50,7 @@ def list_images(root: Path | str) -> list[Path]:
     folder = root / "train" if (root / "train").is_dir() else root
     if not folder.is_dir():
         raise UserError(f"{root} is not a folder; pass a folder of images, or make one: python -m generators --help")
-    paths = [Path(parent, name) for parent, names in sorted(_walk(folder))
-             for name in sorted(names) if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
+    paths = [Path(parent, name) for parent, names in sorted(_walk(folder)) for name in sorted(names)]
     home = folder.parent if folder.resolve().name == "train" else folder
     expected = recorded_count(home)
     if expected is not None and len(paths) != expected:

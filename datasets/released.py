@@ -11,52 +11,57 @@ came from. Until then all lies in <name>.incomplete, and the same command goes o
 
 import dataclasses
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from datasets.extract import extract
-from datasets.folder import RECORD, list_images
-from datasets.manifest import Kind, Release, fetch_all, options, origin, releases
+from datasets.folder import RECORD, count_images, list_images, read_rgb
+from datasets.manifest import Kind, Release, fetch_all, options, releases
 from utils.cli import UserError, positive_int, run
 
 MOST_BYTES = 256 << 10  # of an image, on average: 256×256 pixels without compression are 192 KB
+LOOKED_AT = 10  # images that are decoded, to see that they are
 
 
 def unpack(release: Release, archive: Path, work: Path) -> tuple[Path, dict[str, Any]]:
     """The folder that holds train/ in the archive, unpacked to `work`, and {"count"}.
 
-    Raises WrongFile for what `extract` refuses, and UserError if there are not release.images in it: the archive, which
-    may be right, is kept.
+    Of an archive without train/ all images are taken. Raises WrongFile for a damaged archive. Raises UserError, and
+    keeps the archive, which may be right, for what else `extract` refuses, if there are not release.images in it, and
+    if one of those looked at is no image.
     """
     content = work / "content"
-    extract(archive, content, members=2 * release.images + 10_000, size=release.images * MOST_BYTES)
-    homes = [Path(parent) for parent, folders, _ in os.walk(content) if "train" in folders] or [content]
-    home = max(homes, key=count)  # not that of __MACOSX/
-    found = count(home)
+    extract(archive, content / "train", members=2 * release.images + 10_000, size=release.images * MOST_BYTES)
+    homes = [Path(parent) for parent, folders, _ in os.walk(content) if "train" in folders]  # `content` is the first
+    for home in homes:
+        (home / RECORD).unlink(missing_ok=True)  # it would be taken for ours
+    counts = {count_images(home / "train"): home for home in homes}
+    found = release.images if release.images in counts else next((n for n in reversed(counts) if n), 0)
     if found != release.images:
-        top = ", ".join(sorted(os.listdir(content))[:5]) or "nothing"
-        shutil.rmtree(content)
+        top = ", ".join(sorted(os.listdir(content / "train"))[:5]) or "nothing"
         accept = f"pass --count {found} to accept it, or " if found else ""
-        raise UserError(f"{archive} holds {found:,} images in a folder train, not {release.images:,}, and at its top "
-                        f"{top}; {accept}remove {work} to have it fetched anew")
-    return home, {"count": found}
-
-
-def count(home: Path) -> int:
-    """Images in `home`/train."""
+        raise UserError(f"{archive} holds {found:,} images, not {release.images:,}, and at its top {top}; {accept}"
+                        "remove it to have it fetched anew")
+    home = counts[found]
+    paths = list_images(home)
     try:
-        return len(list_images(home / "train"))
-    except UserError:  # it says that there are none
-        return 0
+        for path in paths[:: -(-len(paths) // LOOKED_AT)]:
+            read_rgb(path)
+    except UserError as problem:
+        raise UserError(f"{archive} holds what is no image ({problem}); remove it to have it fetched anew") from None
+    return home, {"count": found}
 
 
 def whole(folder: Path, facts: dict[str, Any]) -> bool:
     """Whether `folder` holds as many images as were downloaded, which takes seconds to see for the largest."""
-    return count(folder) == facts["count"]
+    return count_images(folder / "train") == facts["count"]
 
 
-def main() -> None:
+def describe(folder: Path, facts: dict[str, Any]) -> str:
+    return f"{folder}: {facts['count']:,} images"
+
+
+def main() -> int:
     p = options("python -m datasets.released", __doc__, "data")
     p.add_argument("--count", type=positive_int, help="images that each archive should hold (default: 105,000 at small "
                    "scale, 1,300,000 at large)")
@@ -64,8 +69,8 @@ def main() -> None:
     chosen = releases("datasets", args.scale, args.names, args.url)
     if args.count:
         chosen = [dataclasses.replace(release, images=args.count) for release in chosen]
-    for folder, facts in fetch_all(chosen, args.output / f"{args.scale}_scale", Kind(RECORD, unpack, whole)):
-        print(f"{folder}: {facts['count']:,} images; {origin(facts)}", flush=True)
+    kind = Kind(RECORD, {"count": int}, unpack, whole, describe)
+    return int(fetch_all(chosen, args.output / f"{args.scale}_scale", kind) > 0)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def find_encoders(sources: Sequence[str]) -> list[tuple[str, int, str]]:
         files = [source]
         if folder.is_dir():
             checkpoints = {path.parent: path for path in sorted(folder.rglob("checkpoint_*.pth.tar"))}  # last wins
-            files = [str(path) for path in sorted([*folder.rglob("encoder.pth"), *checkpoints.values()])]
+            files = [str(path) for path in sorted([*folder.rglob("encoder.pth"), *checkpoints.values()])
+                     if not any(part.endswith(".incomplete") for part in path.parts)]  # of a download under way
         elif not source.startswith(TORCHVISION) and not folder.is_file():
             raise UserError(f"{source} is not there; pass encoder files, folders of them, or {TORCHVISION}NAME")
         if not files:

@@ -10,11 +10,12 @@ it lies in <name>.incomplete, and the same command goes on there.
 """
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from datasets.download import WrongFile
-from datasets.manifest import Kind, Release, fetch_all, options, origin, releases
+from datasets.manifest import Kind, Release, fetch_all, options, releases
 from models.resnet50 import load_any_encoder
 from utils.cli import UserError, run
 
@@ -26,14 +27,15 @@ def unpack(release: Release, file: Path, work: Path) -> tuple[Path, dict[str, An
     another architecture."""
     try:
         architecture = type(load_any_encoder(file)).__name__
+        if zipfile.is_zipfile(file) and (part := zipfile.ZipFile(file).testzip()):  # torch does not look
+            raise UserError(f"{file} is damaged, in {part}")
     except UserError as problem:
         raise WrongFile(str(problem)) from None
     if architecture != release.architecture:
         raise WrongFile(f"{file} is a {architecture}, not a {release.architecture}")
-    folder = work / "content"
-    folder.mkdir(exist_ok=True)
-    os.replace(file, folder / release.file)
-    return folder, {"file": release.file, "architecture": architecture}
+    work.mkdir(exist_ok=True)
+    os.replace(file, work / release.file)
+    return work, {"file": release.file, "architecture": architecture}
 
 
 def whole(folder: Path, facts: dict[str, Any]) -> bool:
@@ -42,11 +44,15 @@ def whole(folder: Path, facts: dict[str, Any]) -> bool:
     return path.is_file() and path.stat().st_size == facts["size"]
 
 
-def main() -> None:
+def describe(folder: Path, facts: dict[str, Any]) -> str:
+    return f"{folder / facts['file']}: {facts['architecture']}"
+
+
+def main() -> int:
     args = options("python -m models.released", __doc__, "encoders").parse_args()
     chosen = releases("encoders", args.scale, args.names, args.url)
-    for folder, facts in fetch_all(chosen, args.output / f"{args.scale}_scale", Kind(RECORD, unpack, whole)):
-        print(f"{folder / facts['file']}: {facts['architecture']}; {origin(facts)}", flush=True)
+    kind = Kind(RECORD, {"file": str, "architecture": str}, unpack, whole, describe)
+    return int(fetch_all(chosen, args.output / f"{args.scale}_scale", kind) > 0)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ def load_any_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
     state = {}
     if isinstance(checkpoint, dict):  # of MoCo, of a run of ours, or a state dict
         state = checkpoint.get("state_dict", checkpoint.get("encoder", checkpoint))
+        state = state if isinstance(state, dict) else {}
     names = {name: re.sub(r"^((module|_orig_mod)\.)+", "", str(name)) for name in state}
     query = {name: clean.removeprefix("encoder_q.") for name, clean in names.items() if clean.startswith("encoder_q.")}
     weights = {clean: state[name] for name, clean in (query or names).items() if not clean.startswith("fc.")}

@@ -77,6 +77,12 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.files: dict[str, bytes] = {}  # by path
         self.status, self.kind, self.ranges, self.etag = 200, "application/octet-stream", True, None  # None: by content
+        self.if_range = True  # whether If-Range is obeyed
+        self.headers: dict[str, str] = {}  # more of them
+        self.piece = 1 << 60  # bytes at most of a part
+        self.reason: str | None = None  # that goes with the status
+        self.lengths: str | None = None  # in place of the Content-Length
+        self.claims: list[str] = []  # in place of the Content-Range of the next parts
         self.breaks: list[int] = []  # bytes after which the next transfers break off
         self.instead: list[bytes] = []  # what is sent in place of the next files
         self.pause = 0.0  # seconds after each MB
@@ -93,29 +99,40 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *about):
         """Nothing on stderr."""
 
+    def refuse(self, status: int) -> None:
+        self.send_response(status, self.server.reason)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
     def do_GET(self):
         server, wanted = self.server, self.headers.get("Range")
         server.paths.append(self.path)
         server.asked.append(wanted)
         if server.status != 200 or self.path not in server.files:
-            self.send_error(404 if server.status == 200 else server.status)
+            self.refuse(404 if server.status == 200 else server.status)
             return
         body = server.instead.pop(0) if server.instead else server.files[self.path]
         etag = f'"{hashlib.md5(body).hexdigest()}"' if server.etag is None else server.etag
         start = 0
-        if wanted and server.ranges and self.headers.get("If-Range") in (None, etag):
+        same = self.headers.get("If-Range") in (None, etag, server.headers.get("Last-Modified")) or not server.if_range
+        if wanted and server.ranges and same:
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             if start >= len(body):
-                self.send_error(416)
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(body)}")
+                self.end_headers()
                 return
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            whole, body = len(body), body[:start + server.piece]
+            said = f"bytes {start}-{len(body) - 1}/{whole}"
+            self.send_header("Content-Range", server.claims.pop(0) if server.claims else said)
         else:
             self.send_response(200)
         self.send_header("Content-Type", server.kind)
-        self.send_header("Content-Length", str(len(body) - start))
-        if etag:
-            self.send_header("ETag", etag)
+        self.send_header("Content-Length", server.lengths or str(len(body) - start))
+        for name, value in {**({"ETag": etag} if etag else {}), **server.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         body = body[start:]
         if server.breaks:

@@ -4,13 +4,13 @@
     python -m train_align_uniform.status --list ready       # names whose images are there and whose encoder is not
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.folder import RECORD, recorded_count
+from datasets.folder import RECORD, count_images, recorded_count
 from generators.named import find, named_datasets
 from utils.cli import UserError, parser, run
+from utils.files import read_record
 from utils.run_folder import RunFolder
 
 THERE = ("done", "downloaded", "there")  # how `encoder_of` begins where there is nothing left to train
@@ -26,21 +26,21 @@ def images_of(folder: Path) -> str:
         return f"not readable: {RECORD}"
     if count is None:
         return "there, without a record" if any((folder / "train").glob("*")) else "none"
-    shards = [shard for shard in (folder / "train").glob("*") if shard.is_dir()]
-    there = sum(not name.startswith(".") for shard in shards for name in os.listdir(shard))
+    there = count_images(folder / "train")
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 
 def encoder_of(folder: Path) -> str:
     """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", "not readable" or "none"."""
-    run_folder = RunFolder(folder)
+    run_folder, source = RunFolder(folder), folder / "source.json"  # of models.released
     try:
         if done := run_folder.done("steps"):
             return f"done ({done['steps']:,} steps)"
+        if source.exists():
+            file = folder / read_record(source, file=str)["file"]
+            return "downloaded" if file.exists() else f"lacks {file.name}, which was downloaded"
     except UserError:
-        return "not readable: done.json"
-    if (folder / "source.json").exists():  # of models.released
-        return "downloaded"
+        return "not readable: a damaged record"
     if (folder / "encoder.pth").exists():
         return "there, not trained here"
     steps = run_folder.metrics()

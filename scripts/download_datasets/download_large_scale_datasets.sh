@@ -6,6 +6,8 @@
 #   bash scripts/download_datasets/download_large_scale_datasets.sh stylegan-oriented     # some of them
 #   bash scripts/download_datasets/download_large_scale_datasets.sh --output /big/disk    # /big/disk/large_scale/<name>
 #
+# While an archive is unpacked, it and its images take room together. Names and options: python -m datasets.released -h
+#
 # Overrides from the environment:
 #   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
 set -euo pipefail

@@ -6,6 +6,8 @@
 #   bash scripts/download_pretrained_models/download_all_alexnet_encoders.sh stat-wmm             # some of them
 #   bash scripts/download_pretrained_models/download_all_alexnet_encoders.sh --output theirs      # theirs/small_scale
 #
+# Options: python -m models.released --help
+#
 # Overrides from the environment:
 #   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
 set -euo pipefail

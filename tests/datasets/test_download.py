@@ -47,20 +47,57 @@ def test_a_server_without_ranges_or_tags_starts_anew(server, url, tmp_path):
         assert server.asked[-2:] == [None, asked]
 
 
-def test_a_changed_file_is_not_glued_to_the_old_one(server, url, tmp_path):
-    server.breaks = [500_000] * 4
+def test_a_date_will_do_where_there_is_no_tag(server, url, tmp_path):
+    server.etag, server.headers, server.breaks = "", {"Last-Modified": "Sun, 22 Nov 2020 10:00:00 GMT"}, [1_000_000]
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD and server.asked == [None, "bytes=1000000-"]
+
+
+def test_tries_that_bring_something_go_on(server, url, tmp_path, capsys):
+    server.breaks = [300_000] * 10
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD and len(server.asked) == 11
+    assert f"{url}: 300,000 of 3,145,728 bytes came; trying again in 0 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("obeyed", [True, False])  # If-Range, by the server
+def test_a_changed_file_is_not_glued_to_the_old_one(server, url, tmp_path, obeyed):
+    server.breaks, server.if_range = [500_000, 0, 0, 0], obeyed
     with pytest.raises(UserError, match="could not be fetched"):
         download(url, tmp_path / "0.tar")
-    assert names(tmp_path) == [".0.tar.etag", ".0.tar.part"]
+    assert names(tmp_path) == [".0.tar.part", ".0.tar.version"]
     server.files["/0.tar"] = NEW
     download(url, tmp_path / "0.tar")
-    assert (tmp_path / "0.tar").read_bytes() == NEW and server.asked[-1] == "bytes=2000000-"
+    asked = ["bytes=500000-"] if obeyed else ["bytes=500000-", None]
+    assert (tmp_path / "0.tar").read_bytes() == NEW and server.asked[4:] == asked
+
+
+@pytest.mark.parametrize("claim", ["bytes 0-3145727/3145728", "bytes 999999-3145727/3145728", "bytes */3145728", ""])
+def test_another_part_than_was_asked_for_is_not_taken(server, url, tmp_path, claim):
+    server.breaks, server.claims = [1_000_000], [claim]
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD and server.asked == [None, "bytes=1000000-", None]
+
+
+def test_a_part_of_what_was_asked_for_is_not_the_end(server, url, tmp_path):
+    server.breaks, server.piece = [1_000_000], 800_000
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD
+    assert server.asked == [None, "bytes=1000000-", "bytes=1800000-", "bytes=2600000-"]
+
+
+def test_what_was_whole_before_it_had_its_name(server, url, tmp_path):
+    (tmp_path / ".0.tar.part").write_bytes(OLD)
+    (tmp_path / ".0.tar.version").write_text(f'"{hashlib.md5(OLD).hexdigest()}"\n{url}')
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD and names(tmp_path) == ["0.tar"]
+    assert server.asked == [f"bytes={len(OLD)}-"]
 
 
 def test_a_range_that_cannot_be_met_starts_anew(server, url, tmp_path):
     (tmp_path / ".0.tar.part").write_bytes(NEW + b"more")
     server.etag = '"old"'
-    (tmp_path / ".0.tar.etag").write_text(f'"old"\n{url}')
+    (tmp_path / ".0.tar.version").write_text(f'"old"\n{url}')
     download(url, tmp_path / "0.tar")
     assert (tmp_path / "0.tar").read_bytes() == OLD and server.asked == [f"bytes={len(NEW) + 4}-", None]
 
@@ -86,7 +123,9 @@ def test_a_killed_download_goes_on(server, url, tmp_path, start):
     ({"status": 403}, 1, "the server says 403 Forbidden"),
     ({"status": 503}, 4, r"could not be fetched \(the server says 503 Service Unavailable\); see that there is a netw"),
     ({"breaks": [0] * 4}, 4, r"\(0 of 3,145,728 bytes came\)"),
-    ({"kind": "text/html; charset=utf-8"}, 1, "0.tar is a web page, not the file 0.tar"),
+    ({"kind": "text/html; charset=utf-8"}, 1, "0.tar is a web page, not the file; open it"),
+    ({"headers": {"Content-Encoding": "gzip"}}, 1, r"0.tar comes packed \(gzip\), which was not asked for"),
+    ({"reason": "no \x1b[31m \t way", "status": 404}, 1, r"the server says 404 no \[31m way"),
 ])
 def test_what_the_server_does_wrong_is_one_line(server, url, tmp_path, set_up, asked, message):
     for name, value in set_up.items():
@@ -96,12 +135,34 @@ def test_what_the_server_does_wrong_is_one_line(server, url, tmp_path, set_up, a
     assert "\n" not in str(info.value) and len(server.asked) == asked and not (tmp_path / "0.tar").exists()
 
 
-def test_no_server_and_no_address(server, url, tmp_path):
+def test_a_redirection_in_a_circle_or_to_nowhere_is_one_line(server, url, tmp_path):
+    for place, match in (("/0.tar", "0.tar cannot be fetched: the server says 302 The HTTP server returned a redirect"),
+                         ("http://[", "could not be fetched"), ("file:///etc/passwd", "the server says 302")):
+        server.status, server.headers = 302, {"Location": place}
+        with pytest.raises(UserError, match=match) as info:
+            download(url, tmp_path / "0.tar")
+        assert "\n" not in str(info.value)
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "nowhere", "http://", "http://[", "http://a..b/x", "http:///x",
+                                     f"http://{'a' * 64}.org", "http://h:port/x", "http://127.0.0.1/ü", "http://h/a b",
+                                     "http://me:secret@h/x"])
+def test_what_is_no_address(tmp_path, address):
+    with pytest.raises(UserError, match="is not an address that begins with http") as info:
+        download(address, tmp_path / "0.tar")
+    assert "\n" not in str(info.value)
+
+
+def test_a_length_that_is_no_number(server, url, tmp_path):
+    server.lengths = "abc"
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD
+
+
+def test_no_server(server, url, tmp_path):
     server.server_close()
     with pytest.raises(UserError, match=r"could not be fetched .*Connection refused.*see that there is a network"):
         download(url, tmp_path / "0.tar")
-    with pytest.raises(UserError, match="'file:///etc/passwd' is not an address"):
-        download("file:///etc/passwd", tmp_path / "0.tar")
 
 
 def test_a_full_disk_is_one_line_and_the_download_goes_on(server, url, tmp_path):

@@ -1,9 +1,11 @@
 """The released datasets: from an address to an image folder, whatever is on the way."""
 
+import functools
 import hashlib
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -11,15 +13,18 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from datasets import manifest, released
 from datasets.folder import list_images
 from datasets.manifest import releases
-from utils.cli import UserError
+from train_align_uniform.status import images_of
+from utils.cli import run
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"
@@ -33,9 +38,17 @@ def archive(images: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def images(top: str = "", count: int = 6, size: int = 300) -> dict[str, bytes]:
-    """Files by name, as the original project lays them out; what is in them is never read here."""
-    return {f"{top}train/{i - i % 4:08d}/{i:08d}.jpg": np.random.default_rng(i).bytes(size) for i in range(count)}
+@functools.cache
+def picture(i: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8, 3), np.uint8)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def images(top: str = "", count: int = 6, padding: int = 0) -> dict[str, bytes]:
+    """Images by name, as the original project lays them out, with so many random bytes after each."""
+    return {f"{top}train/{i - i % 4:08d}/{i:08d}.jpg": picture(i) + np.random.default_rng(i).bytes(padding)
+            for i in range(count)}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -44,30 +57,47 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def command(server, tmp_path, monkeypatch, capsys):
-    """Runs `python -m datasets.released *arguments` here, on this server and for 6 images; returns the lines it
-    prints."""
+def ended(server, tmp_path, monkeypatch, capsys):
+    """Runs `python -m datasets.released *arguments` here, on this server and for 6 images; returns its exit code and
+    what it prints."""
     server.files[PATH] = archive(images(f"{NAME}/"))
     monkeypatch.setenv("NOISE_LEARNING_URL", f"{server.url}/")
 
-    def call(*arguments: object) -> list[str]:
+    def call(*arguments: object) -> tuple[int, str, str]:
         output = [] if "--output" in arguments else ["--output", tmp_path / "data"]
         count = [] if "--count" in arguments else ["--count", 6]
         monkeypatch.setattr(sys, "argv", ["released", *map(str, [*arguments, *output, *count])])
-        released.main()
-        return capsys.readouterr().out.splitlines()
+        with pytest.raises(SystemExit) as info:
+            run(released.main)
+        return info.value.code, *capsys.readouterr()
 
     return call
 
 
 @pytest.fixture
-def refuses(command):
-    def call(match: str, *arguments: object) -> None:
-        with pytest.raises(UserError, match=match) as info:
-            command(*arguments)
-        assert "\n" not in str(info.value)
+def command(ended):
+    """`ended` well; returns the lines on stdout."""
+    def call(*arguments: object) -> list[str]:
+        code, out, err = ended(*arguments)
+        assert (code, err) == (0, "")
+        return out.splitlines()
 
     return call
+
+
+@pytest.fixture
+def refuses(ended):
+    """`ended` badly, with one line on stderr that matches."""
+    def call(match: str, *arguments: object) -> None:
+        code, _, err = ended(*arguments)
+        assert code == 1 and re.search(f"^error: .*{match}", err) and err.count("\n") == 1, err
+
+    return call
+
+
+def listed(folder: Path) -> list[str]:
+    """What a person sees in it."""
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
 def test_the_manifest_names_what_was_released():
@@ -101,13 +131,14 @@ def test_mirrors_and_checksums_come_from_the_manifest(monkeypatch):
 
 @pytest.mark.parametrize("top", ["", f"{NAME}/", "some/other/folder/"])
 def test_images_come_with_a_record_and_nothing_else_stays(server, command, tmp_path, top):
-    server.files[PATH] = archive({"__MACOSX/train/._0.jpg": b"", "readme.txt": b"hello", **images(top)})
+    others = {"__MACOSX/train/._0.jpg": b"", "readme.txt": b"hello", f"{top}dataset.json": b"{"}
+    server.files[PATH] = archive({**others, **images(top)})
     lines = command(NAME)
     folder = tmp_path / "data/small_scale" / NAME
     record = json.loads((folder / "dataset.json").read_text())
     found = contents(folder)
     assert {name: found[name] for name in images()} == images() and len(list_images(folder)) == 6
-    assert os.listdir(folder.parent) == [NAME]
+    assert listed(folder.parent) == [NAME]
     assert record == {"name": NAME, "count": 6, "url": f"{server.url}{PATH}", "size": len(server.files[PATH]),
                       "sha256": hashlib.sha256(server.files[PATH]).hexdigest(), "checked_against": None,
                       "date": record["date"]}
@@ -116,7 +147,7 @@ def test_images_come_with_a_record_and_nothing_else_stays(server, command, tmp_p
     asked = len(server.asked)
     folder.with_name(f"{NAME}.incomplete").mkdir()  # of one that was killed after its last step
     assert command(NAME)[-1] == lines[-1] and len(server.asked) == asked  # nothing to fetch
-    assert os.listdir(folder.parent) == [NAME]
+    assert listed(folder.parent) == [NAME]
 
 
 def test_a_known_sha256_is_checked(server, command, refuses, tmp_path, monkeypatch):
@@ -124,7 +155,7 @@ def test_a_known_sha256_is_checked(server, command, refuses, tmp_path, monkeypat
     monkeypatch.setattr(released, "releases", lambda *_: [manifest.Release(NAME, (f"{server.url}{PATH}",), **known)])
     right, server.files[PATH] = server.files[PATH], archive(images(count=7))
     refuses(r"stat-wmm.zip gave [\d,]+ bytes with sha256 \w+, which is not the file that is known", NAME)
-    assert not os.listdir(tmp_path / "data/small_scale")
+    assert not listed(tmp_path / "data/small_scale")
     server.files[PATH] = right
     assert command(NAME)[-1].endswith("checked against size and sha256 in datasets/released.yaml")
 
@@ -141,32 +172,66 @@ def test_all_or_some(server, command, refuses):
             NAME, "--scale", "large")
 
 
+@pytest.mark.parametrize("names", [
+    lambda i: f"{NAME}/{i // 4:08d}/{i}.jpg", lambda i: f"{i}.jpg", lambda i: f"train/{i}.jpg",
+    lambda i: f"x/train/a/b/{i}.jpg"])
+@pytest.mark.parametrize("other", ["Thumbs.db", "train/0/Thumbs.db", "train/info/readme.txt"])
+def test_other_layouts_are_whole_for_all_who_ask(server, command, tmp_path, names, other):
+    """As the authors' layout is not known: whatever holds that many images, in a folder train or else in all."""
+    server.files[PATH] = archive({other: b"x", **{names(i): picture(i) for i in range(6)}})
+    for _ in range(2):
+        assert command(NAME)
+    folder = tmp_path / "data/small_scale" / NAME
+    assert len(list_images(folder)) == 6 and images_of(folder) == "6 images"
+
+
 def test_another_number_of_images(server, command, refuses, tmp_path):
     for _ in range(2):
-        refuses("unchecked-stat-wmm.zip holds 6 images in a folder train, not 105,000, and at its top stat-wmm; pass "
-                "--count 6 to accept it, or remove .*stat-wmm.incomplete to have it", NAME, "--count", 105_000)
+        refuses("unchecked-stat-wmm.zip holds 6 images, not 105,000, and at its top stat-wmm; pass --count 6 to accept "
+                "it, or remove it to have it fetched anew", NAME, "--count", 105_000)
     assert command(NAME, "--count", 6) and len(server.asked) == 1  # it was kept
     shutil.rmtree(tmp_path / "data")
-    for files in ({"train/0.tar": b""}, {"a/1.jpg": b"", "b/2.jpg": b""}, {}):
+    for files in ({"train/0.tar": b""}, {}):
         server.files[PATH] = archive(files)
-        refuses("holds 0 images in a folder train, not 6, and at its top .*; remove", NAME)
+        refuses("holds 0 images, not 6, and at its top .*; remove", NAME)
         shutil.rmtree(tmp_path / "data")
 
 
 @pytest.mark.parametrize("files, match", [
-    ({"../x.jpg": b"", **images()}, "holds '../x.jpg', which could leave the folder; it came from http://127"),
-    (images(size=400_000), "unpacks to 2.3 MB, more than the 1.5 MB it may have"),
-    ({f"{i}/": b"" for i in range(10_013)}, "holds 10,013 files and folders, more than the 10,012 it may hold"),
-    (None, "damaged, or no zip archive .*; it came from .* and was removed: run the same command again, or name an"),
+    ({"../x.jpg": b"", **images()}, "holds '../x.jpg', which could leave the folder; it is kept, and nothing was unp"),
+    (images(padding=400_000), "holds 2.3 MB when unpacked, more than the 1.5 MB it may have; it is kept"),
+    ({f"{i}/": b"" for i in range(10_013)}, "holds 10,013 files and folders, more than the 10,012 it may hold; it is"),
+    ({f"train/{i}.jpg": b"<html>" for i in range(6)}, "holds what is no image .*/0.jpg is not an image .*; remove it"),
 ])
-def test_what_is_no_such_archive_is_removed_and_can_be_had_anew(server, command, refuses, tmp_path, files, match):
-    right = server.files[PATH]
-    server.files[PATH] = b"<html>Not found</html>" if files is None else archive(files)
-    refuses(match, NAME)
-    assert not os.listdir(tmp_path / "data/small_scale") and sorted(os.listdir(tmp_path)) == ["data"]
-    server.files[PATH] = right
+def test_what_may_be_right_is_kept_and_can_be_removed(server, command, refuses, tmp_path, files, match):
+    server.files[PATH] = archive(files)
+    for _ in range(2):
+        refuses(match, NAME)
+    assert len(server.asked) == 1 and listed(tmp_path / "data/small_scale") == [f"{NAME}.incomplete"]
+    server.files[PATH] = archive(images())
+    (tmp_path / f"data/small_scale/{NAME}.incomplete/unchecked-{NAME}.zip").unlink()
     command(NAME)
-    assert len(list_images(tmp_path / "data/small_scale" / NAME)) == 6
+    assert listed(tmp_path / "data/small_scale") == [NAME]
+
+
+def test_what_is_damaged_is_removed_and_can_be_had_anew(server, command, refuses, tmp_path):
+    right, server.files[PATH] = server.files[PATH], b"<html>Not found</html>"
+    refuses("damaged, or no zip archive .*; it came from .* and was removed: run the same command again, or name", NAME)
+    assert not listed(tmp_path / "data/small_scale")
+    server.files[PATH] = right
+    assert command(NAME)
+
+
+def test_what_was_unpacked_of_another_archive_is_not_taken_for_this_one(server, command, ended, tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "write_json", broken := Mock(side_effect=OSError(28, "full", "x")))
+    assert ended(NAME)[0] == 1 and broken.called  # all is unpacked, nothing in place
+    monkeypatch.undo()
+    files = {f"{NAME}/train/{i}.jpg": picture(100 + i) for i in range(6)}
+    server.files["/mirror" + PATH] = archive(files)
+    command(NAME, "--url", f"{server.url}/mirror")
+    found = contents(tmp_path / "data/small_scale" / NAME)
+    assert {name: found[name] for name in found if "train" in name} == {
+        name.removeprefix(f"{NAME}/"): data for name, data in files.items()}
 
 
 @pytest.mark.parametrize("set_up, match", [
@@ -178,42 +243,48 @@ def test_a_server_that_has_it_not(server, refuses, tmp_path, set_up, match):
     for name, value in set_up.items():
         setattr(server, name, value)
     refuses(match, NAME)
-    assert not os.listdir(tmp_path / "data/small_scale")
+    assert not listed(tmp_path / "data/small_scale")
 
 
 def test_no_network(server, refuses, command):
     server.server_close()
-    refuses("could not be fetched .*Connection refused.*see that there is a network", NAME)
-    refuses("'ftp://x/zipped_data/small_scale/stat-wmm.zip' is not an address", NAME, "--url", "ftp://x")
+    refuses("could not be fetched .*Connection refused.*see that there is a network")  # the first of 14 says it for all
+    refuses("'ftp://x/zipped_data/small_scale/dead_leaves-squares.zip' is not an address", "--url", "ftp://x")
 
 
-def test_folders_that_hold_something_else_are_left_alone_before_anything_is_fetched(server, refuses, tmp_path):
+@pytest.mark.parametrize("name, data", [
+    ("dataset.json", '{"name": "stat-spectrum", "process": "spectrum.Spectrum", "count": 1}'),
+    ("dataset.json", '{"checked_against": null}'), ("dataset.json", "[]"), ("train/0.jpg", "")])
+def test_a_folder_that_holds_something_else_is_left_alone_and_the_others_come(server, ended, tmp_path, name, data):
     folder = tmp_path / "data/small_scale/stat-spectrum"
-    for name, data in (("dataset.json", '{"name": "stat-spectrum", "process": "spectrum.Spectrum", "count": 1}'),
-                       ("train/0.jpg", "")):
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text(data)
-        before = contents(folder)
-        refuses("stat-spectrum is there and was not downloaded by this command; choose another --output", NAME,
-                "stat-spectrum")
-        assert contents(folder) == before and not server.asked
-    shutil.rmtree(folder)
-    folder.symlink_to(tmp_path)
-    refuses("stat-spectrum is there and was not downloaded", "stat-spectrum")
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text(data)
+    before = contents(folder)
+    code, out, err = ended("stat-spectrum", "stat-spectrum_color", NAME)  # the second is not on the server
+    assert code == 1 and contents(folder) == before
+    assert err.splitlines()[0] == (f"error: {folder} is there and was not downloaded by this command; choose another "
+                                   "--output, or move it away")
+    assert "stat-spectrum_color.zip cannot be fetched: the server says 404" in err.splitlines()[1]
+    assert err.count("\n") == 2 and out.splitlines()[-1].startswith(f"{folder.with_name(NAME)}: 6 images; ")
+
+
+def test_a_link_to_elsewhere_is_left_alone(refuses, tmp_path):
+    (tmp_path / "data/small_scale").mkdir(parents=True)
+    (tmp_path / "data/small_scale" / NAME).symlink_to(tmp_path)
+    refuses("stat-wmm is there and was not downloaded", NAME)
 
 
 def test_images_that_were_removed_since_are_noticed(command, refuses, tmp_path):
     command(NAME)
     next((tmp_path / "data").rglob("*.jpg")).unlink()
-    refuses("stat-wmm lacks some of what was downloaded; remove it and run the same command again", NAME)
+    refuses("stat-wmm no longer holds just what was downloaded; remove it and run the same command again", NAME)
 
 
 def test_two_at_once(command, refuses, tmp_path, start):
-    work = tmp_path / "data/small_scale" / f"{NAME}.incomplete"
-    work.mkdir(parents=True)
+    (tmp_path / "data/small_scale").mkdir(parents=True)
     holder = start(["-c", "import sys, time\nfrom utils.files import locked\n"
-                    "with locked(sys.argv[1]):\n    print(flush=True)\n    time.sleep(60)", work / ".lock"])
+                    "with locked(sys.argv[1]):\n    print(flush=True)\n    time.sleep(60)",
+                    tmp_path / "data/small_scale" / f".{NAME}.lock"])
     holder.stdout.readline()
     refuses("stat-wmm.incomplete is in use by another process; wait for it", NAME)
     holder.kill()
@@ -223,10 +294,8 @@ def test_two_at_once(command, refuses, tmp_path, start):
 
 def test_a_full_disk_or_a_folder_that_is_no_folder(server, command, refuses, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError) as info:  # utils.cli.run makes one line of it
-        command(NAME, "--output", tmp_path / "file")
-    assert isinstance(info.value, NotADirectoryError | FileExistsError)
-    server.files[PATH] = archive(images(count=1, size=200_000))
+    refuses("file", NAME, "--output", tmp_path / "file")
+    server.files[PATH] = archive(images(count=1, padding=200_000))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
@@ -239,6 +308,7 @@ def test_a_full_disk_or_a_folder_that_is_no_folder(server, command, refuses, tmp
 KNOCKS = """
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 from datasets import released
 from utils.cli import run
 unpack, knock = released.unpack, Path(sys.argv.pop())
@@ -250,7 +320,7 @@ run(released.main)
 @pytest.mark.slow
 def test_fifty_kills_change_nothing(server, tmp_path, start):
     """At random moments: 25 times during a slow download of 9 MB, 25 times while 3,000 files are unpacked."""
-    files = {**images(f"{NAME}/", count=3_000, size=100), f"{NAME}/filler.bin": np.random.default_rng(0).bytes(8 << 20)}
+    files = {**images(f"{NAME}/", count=3_000), f"{NAME}/filler.bin": np.random.default_rng(0).bytes(8 << 20)}
     wanted = {name.removeprefix(f"{NAME}/"): data for name, data in files.items()}
     server.files[PATH] = archive(files)
     rng, folder, unpacking = np.random.default_rng(0), tmp_path / "data/small_scale" / NAME, tmp_path / "unpacking"
@@ -277,7 +347,7 @@ def test_fifty_kills_change_nothing(server, tmp_path, start):
                 kills[stage] += 1
         if process.wait(60) == 0:  # by itself
             check()
-            assert os.listdir(folder.parent) == [NAME]
+            assert listed(folder.parent) == [NAME]
             finished += 1
             shutil.rmtree(folder)
         else:

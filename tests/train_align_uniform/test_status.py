@@ -19,7 +19,7 @@ def home(tmp_path, make_images):
     (tmp_path / "data" / "stat-wmm" / "train" / "00000000" / ".00000001.jpg.77.tmp").write_text("half")
     (tmp_path / "data" / "stat-spectrum_color" / "train").mkdir(parents=True)
     for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}'}), ("stylegan-random", {"encoder.pth": ""}),
-                        ("stylegan-oriented", {"encoder.pth": "", "source.json": "{}"}),
+                        ("stylegan-oriented", {"encoder.pth": "", "source.json": '{"file": "encoder.pth"}'}),
                         ("stat-spectrum", {"metrics.jsonl": '{"step": 1}\n{"step": 2}\n'})):
         (tmp_path / "encoders" / name).mkdir(parents=True)
         for file, text in files.items():
@@ -57,7 +57,7 @@ def test_damaged_records_do_not_hide_the_rest(call, home):
     (home / "encoders/stat-wmm/done.json").write_text("[]")
     (home / "data/stat-spectrum/dataset.json").write_text('{"count": "5"}')
     lines = {line.split()[0]: " ".join(line.split()[1:]) for line in call()}
-    assert lines["stat-wmm"] == "not readable: dataset.json not readable: done.json"
+    assert lines["stat-wmm"] == "not readable: dataset.json not readable: a damaged record"
     assert lines["stat-spectrum"] == "there, without a record at step 2"
     assert lines["stylegan-oriented"] == "none downloaded"
 
