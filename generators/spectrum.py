@@ -25,6 +25,7 @@ from generators.process import check, option, stream_key, white_noise
 from utils.seeding import generator
 
 TINY = np.finfo(np.float32).tiny  # keeps 0 / 0 away
+SMALL = 1e-12  # keeps 1 / 0 away: what is divided by it still fits float32
 
 
 def draw_exponents(rng: np.random.Generator) -> tuple[float, float]:
@@ -69,7 +70,7 @@ def impose_spectrum(noise: np.ndarray, a: float, b: float) -> np.ndarray:
     spectrum[:, 0, 0] = 0
     drawn, wanted = np.abs(spectrum), magnitude(size, a, b)
     scale = deviation(drawn) / np.maximum(deviation(wanted[None]), TINY)
-    np.maximum(drawn, TINY, out=drawn)
+    np.maximum(drawn, SMALL, out=drawn)  # noise on 256 points has a coefficient of 0 in one image of 5,000
     spectrum *= np.divide(wanted * scale, drawn, out=drawn)
     field = scipy.fft.irfft2(spectrum, s=noise.shape[1:], overwrite_x=True)
     field += mean

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.fft
 from scipy import stats
 from scipy.ndimage import uniform_filter
 
@@ -64,6 +65,21 @@ def test_mean_and_deviation_are_kept():
     field = impose_spectrum(noise, 1.7, 1.8)
     np.testing.assert_allclose(field.mean(axis=(1, 2)), noise.mean(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(field.std(axis=(1, 2)), noise.std(axis=(1, 2)), rtol=1e-5)
+
+
+def test_coefficients_of_zero_stay_zero_and_the_others_are_as_they_should_be():
+    noise = np.floor(256 * generator(6, 0).random((1, 32, 64), np.float32)).repeat(2, axis=1)  # rows in pairs
+    zero = np.abs(scipy.fft.rfft2(noise)) == 0
+    assert zero[:, 32].all()  # what changes from row to row
+    got, wanted = np.abs(scipy.fft.rfft2(impose_spectrum(noise, 1.7, 1.8))), magnitude(64, 1.7, 1.8)[None]
+    there = ~zero & (wanted > 0)
+    ratio = got[there] / wanted[there]
+    np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-2)
+    assert got[zero].max() < 1e-4 * got.max()
+
+
+def test_no_image_is_black_because_a_coefficient_is_zero():
+    assert Spectrum(resolution=32).render([858]).max() == 255
 
 
 def test_magnitude_by_hand():
