@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# Sourced by every script. Finds the repository and a Python that has the requirements, making .venv if need be.
+# Sourced by the scripts. Finds the repository and a Python that has the requirements, making .venv if need be.
 # Overrides: PYTHON=/path/to/python uses that environment as it is.
 #
 #   use_python requirements.txt     sets PYTHON
 #   help_if_asked "$@"              prints the comment the script opens with, and ends, if --help is among its arguments
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
-#   check_counts VARIABLE ...       fails unless each holds one or several whole numbers of at least 1
+#   check_counts VARIABLE ...       fails if one holds anything but whole numbers of at least 1; it may be empty
 #   check_datasets NAME ...         fails unless each is a named dataset
 set -euo pipefail
 
-REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+REPO="$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+trap 'exit 130' INT # also where Python ends too early to say that it was interrupted
 
 fail() {
     echo "error: $*" >&2
@@ -64,13 +65,16 @@ run() {
 sys.path[0] = sys.argv[1]
 del sys.argv[:2]
 sys.argv.insert(0, "")
-runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)' "$REPO" "$@"
+try:
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+except KeyboardInterrupt:  # while it imports
+    sys.exit("interrupted")' "$REPO" "$@"
 }
 
 check_counts() {
     local name
     for name in "$@"; do
-        [[ "${!name}" =~ ^[1-9][0-9]*(\ +[1-9][0-9]*)*$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
+        [[ "${!name:-}" =~ ^([1-9][0-9]*(\ +[1-9][0-9]*)*)?$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
     done
 }
 

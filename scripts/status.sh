@@ -12,6 +12,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 help_if_asked "$@"
+[[ " $*" != *" -"* ]] || fail "not understood: $*; pass names of datasets, or nothing for all"
 ENCODERS="${ENCODERS:-encoders/small_scale}"
 use_python requirements.txt
 names="${*:-$(run generators list | awk 'NR > 1 {print $1}')}"

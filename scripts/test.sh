@@ -7,8 +7,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+help_if_asked "$@"
 use_python requirements-dev.txt
-run ruff check "$REPO"
+run ruff check --no-cache "$REPO"
 tests=("$REPO/tests")
 for argument in "$@"; do
     [ ! -e "${argument%%::*}" ] || tests=()

@@ -3,6 +3,7 @@
     python -m train_align_uniform.needs                                    # the fourteen that the paper trained on
     python -m train_align_uniform.needs stat-wmm --workers 8 --gpus 0 1
     python -m train_align_uniform.needs stat-wmm --scale large --options="--width 0.5 --epochs 100"
+    python -m train_align_uniform.needs stat-wmm --data data/small_scale/stat-wmm      # of images that are there
 
 Renders and encodes some images and takes some training steps, all in memory, and multiplies: the lines under the table
 state the arithmetic. Takes about ten seconds a dataset, but minutes for feature visualisations on a CPU, of which four
@@ -12,6 +13,7 @@ are the least that can be made.
 import contextlib
 import dataclasses
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -22,6 +24,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from datasets.folder import list_images
+from datasets.packed import packed_shape
 from datasets.writer import ImageProcess, encode
 from generators.dead_leaves_textures import FEWEST, POOL_IMAGES, TexturedLeaves, pool_process
 from generators.feature_vis import NO_ENCODER
@@ -34,7 +38,7 @@ from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import default_workers
 from utils.devices import choose_device, choose_precision, describe
-from utils.files import human_bytes
+from utils.files import human_bytes, read_record
 from utils.progress import Progress
 
 ENOUGH, COMPILED = 1.0, 10.0  # seconds of rendering that are timed; those after which nothing can be left to compile
@@ -188,12 +192,24 @@ def arithmetic(config: Config, workers: int, steps: Steps, device: torch.device)
             f"written.{gpu}")
 
 
+def refuse_other_count(run_folder: Path, samples: int) -> None:
+    """Raises UserError if the run was begun on another number of images."""
+    if (run_folder / "config.json").exists():
+        shape = read_record(run_folder / "config.json", data=dict)["data"].get("shape", [samples])
+        if shape[0] != samples:
+            raise UserError(f"{run_folder} was begun on {shape[0]:,} images, not {samples:,}; ask for as many, or "
+                            "choose another folder for encoders")
+
+
 def main() -> None:
     p = parser("python -m train_align_uniform.needs", __doc__)
     p.add_argument("names", nargs="*", help="datasets (default: the fourteen the paper trained on)")
     p.add_argument("--scale", choices=SCALES, default="small", help="number and size of images")
     p.add_argument("--samples", type=positive_int, help="number of images (default: by scale)")
     p.add_argument("--resolution", type=positive_int, help="height and width in pixels (default: by scale)")
+    p.add_argument("--data", type=Path, help="image folder in place of these: what is there needs nothing but training")
+    p.add_argument("--output", type=Path, help="run folder: nothing is timed for one that is finished, and one that "
+                   "was begun on another number of images is refused")
     p.add_argument("--encoder", default="", help="checkpoint, for datasets that need one")
     p.add_argument("--workers", type=positive_int, help="processes (default: one a core, up to 8)")
     p.add_argument("--gpus", type=int, nargs="*", help="as to the trainer: one GPU, two, or none for the CPU")
@@ -208,18 +224,29 @@ def main() -> None:
 
     names = args.names or [name for name, entry in named_datasets().items() if entry.trained]
     counts = {name: args.samples or size(name, args.scale)[0] for name in names}
+    resolutions = {name: args.resolution or size(name, args.scale)[1] for name in names}
+    if (args.data or args.output) and len(names) > 1:
+        raise UserError("--data and --output are about one dataset; pass its name")
+    if args.data:
+        shape = packed_shape(list_images(args.data), training["resize"])
+        counts, resolutions = {names[0]: shape[0]}, {names[0]: shape[1]}
     for samples in counts.values():
         config.steps_per_epoch(samples)  # refuses too few
-    resolutions = {name: args.resolution or size(name, args.scale)[1] for name in names}
-    lacking = [name for name in names if needs(name, "encoder") and not args.encoder]
+    if args.output:
+        refuse_other_count(args.output, counts[names[0]])
+        if (args.output / "encoder.pth").exists():
+            print(f"{args.output}: the encoder is there, and needs nothing")
+            return
+    lacking = [name for name in names if needs(name, "encoder") and not args.encoder and not args.data]
     if lacking == names:
         raise UserError(f"{', '.join(names)}: {NO_ENCODER}")
     if args.encoder and not any(needs(name, "encoder") for name in names):
         raise UserError(f"none of {', '.join(names)} needs an --encoder; leave it out")
-    known = {name: load(name, resolutions[name], encoder=args.encoder) for name in names if name not in lacking}
+    known = [name for name in names if name not in lacking]
+    processes = {name: load(name, resolutions[name], encoder=args.encoder) for name in known if not args.data}
     steps = {resolution: time_steps(config, resolution, device, gpus)
              for resolution in {resolutions[name] for name in known}}
-    rows = []
+    rows, disk = [], 0.0
     with Progress(len(names), "timing", "datasets") as progress:
         for name in names:
             if name in lacking:
@@ -227,9 +254,19 @@ def main() -> None:
             else:
                 trained = config.steps * config.batch_size if config.steps else config.epochs * counts[name]
                 speed = steps[resolutions[name]].speed
-                rows.append(need(known[name], counts[name], workers, trained, speed).row(name))
+                if args.data:
+                    found = Need(counts[name], resolutions[name], workers, Images(0, 0), trained, speed)
+                else:
+                    found = need(processes[name], counts[name], workers, trained, speed)
+                rows.append(found.row(name))
+                disk += found.jpeg + found.packed
             progress.update(1)
-    print(TABLE, *rows, "", arithmetic(config, workers, next(iter(steps.values())), device), sep="\n")
+    timed = next(iter(steps.values()))
+    disk += len(known) * (timed.weights + 2 * (timed.weights + timed.state))
+    print(TABLE, *rows, "", arithmetic(config, workers, timed, device), sep="\n")
+    print(f"Disk in all: {human_bytes(disk)}; {human_bytes(shutil.disk_usage('.').free)} are free here. GPUs: "
+          f"{' and '.join(map(str, gpus)) or 'none'}. Probes are not timed; `cached` and `knn` keep "
+          f"{human_bytes(4 * round(4096 * config.width))} of features of an image (ImageNet-100 has 131,689).")
 
 
 if __name__ == "__main__":

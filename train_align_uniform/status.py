@@ -4,11 +4,12 @@
     python -m train_align_uniform.status --list ready       # names whose images are there and whose encoder is not
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.folder import RECORD, count_images, recorded_count
-from generators.named import find, named_datasets
+from generators.named import find, named_datasets, needs
 from utils.cli import UserError, parser, run
 from utils.files import read_record
 from utils.run_folder import RunFolder
@@ -22,7 +23,7 @@ def images_of(folder: Path) -> str:
     names no count, or that has none, is not counted."""
     try:
         count = recorded_count(folder)
-    except UserError:
+    except (UserError, OSError):
         return f"not readable: {RECORD}"
     if count is None:
         return "there, without a record" if any((folder / "train").glob("*")) else "none"
@@ -39,7 +40,7 @@ def encoder_of(folder: Path) -> str:
         if source.exists():
             file = folder / read_record(source, file=str)["file"]
             return "downloaded" if file.exists() else f"lacks {file.name}, which was downloaded"
-    except UserError:
+    except (UserError, OSError):
         return "not readable: a damaged record"
     if (folder / "encoder.pth").exists():
         return "there, not trained here"
@@ -59,16 +60,20 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=Path("data/small_scale"), help="folder of image folders")
     options.add_argument("--encoders", type=Path, default=Path("encoders/small_scale"), help="folder of run folders")
     options.add_argument("--list", choices=["all", "ready"], help="print names only, one a line")
-    options.add_argument("--gpus", type=int, nargs="*", help="GPUs that must be there")
     args = options.parse_args()
-    if args.gpus:
-        from utils.devices import choose_device  # here, as it loads torch
-
-        choose_device(args.gpus)
-    names = [find(name).name for name in args.names] or [name for name, entry in named_datasets().items()
-                                                         if entry.trained]
-    if args.list:
-        print("\n".join(names if args.list == "all" else ready(names, args.data, args.encoders)))
+    names = [find(name).name for name in dict.fromkeys(args.names)]
+    names = names or [name for name, entry in named_datasets().items() if entry.trained]
+    if args.list == "all":
+        print("\n".join(names))
+        return
+    if args.list == "ready":
+        lacking = [name for name in names if images_of(args.data / name).startswith(LACKING)
+                   and not encoder_of(args.encoders / name).startswith(THERE)]
+        if lacking and (args.names or lacking == names):
+            raise UserError(f"no images of {', '.join(lacking)} in {args.data}; make them (python -m generators "
+                            f"{lacking[0]}) or download them (python -m datasets.released {lacking[0]})")
+        for name in ready(names, args.data, args.encoders):
+            print(name)
         return
     states = {name: (images_of(args.data / name), encoder_of(args.encoders / name)) for name in names}
     for name, (images, encoder) in states.items():
@@ -76,7 +81,9 @@ def main() -> None:
     done = sum(encoder.startswith(THERE) for _, encoder in states.values())
     print(f"{done} of {len(names)} encoders are there")
     if lacking := [name for name, (images, _) in states.items() if images.startswith(LACKING)]:
-        print(f"images are missing: python -m generators {lacking[0]} --output {args.data / lacking[0]}"
+        encoder = " --encoder FILE" * needs(lacking[0], "encoder")
+        output = shlex.quote(str(args.data / lacking[0]))
+        print(f"images are missing: python -m generators {lacking[0]} --output {output}{encoder}"
               f"{f', and so for {len(lacking) - 1} more' if len(lacking) > 1 else ''}")
         if released := [name for name in lacking if find(name).trained]:
             print(f"or the authors' own: python -m datasets.released {released[0]}")

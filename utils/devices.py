@@ -1,10 +1,13 @@
-"""Which device computes, in which precision, and what that device is."""
+"""Which device computes, in which precision, and what that device is.
+
+    python -m utils.devices 0 1         # fails with one line unless these GPUs are there
+"""
 
 import platform
 
 import torch
 
-from utils.cli import UserError
+from utils.cli import UserError, parser, run
 
 
 def choose_device(gpus: list[int] | None) -> torch.device:
@@ -17,8 +20,8 @@ def choose_device(gpus: list[int] | None) -> torch.device:
         gpus = [0] if found else []
     for gpu in gpus:
         if not 0 <= gpu < found:
-            raise UserError(f"GPU {gpu} is not there: this machine has {found} CUDA GPUs. Pass other ids to --gpus, "
-                            "or none (--gpus) to run on the CPU")
+            raise UserError(f"GPU {gpu} is not there: this machine has {found} CUDA GPUs; name others, or use the CPU "
+                            "(--gpus without a number; cpu in place of the numbers in scripts)")
     return torch.device("cuda", gpus[0]) if gpus else torch.device("cpu")
 
 
@@ -51,3 +54,13 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def main() -> None:
+    options = parser("python -m utils.devices", __doc__)
+    options.add_argument("gpus", type=int, nargs="*", help="GPU ids")
+    print(describe(choose_device(options.parse_args().gpus)))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -17,15 +17,21 @@
 #SBATCH --time=08:00:00
 #SBATCH --output=%x-%a.log
 set -euo pipefail
-# Slurm runs a copy of this file, so the repository is not where the copy is.
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
+[ -n "${SLURM_ARRAY_TASK_ID:-}" ] || fail "this is for sbatch, whose task number is not set; see the comment in $0"
+# Slurm runs a copy of this file, so the repository is not where the copy is, nor scripts/common.sh.
 REPO="${REPO:-$SLURM_SUBMIT_DIR}"
 PYTHON="${PYTHON:-$REPO/.venv/bin/python}"
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" SAMPLES="${SAMPLES:-105000}"
-[ -x "$PYTHON" ] || { echo "error: $PYTHON is not there; set PYTHON, or REPO to the repository with .venv" >&2; exit 1; }
+[ -x "$PYTHON" ] || fail "$PYTHON is not there; set PYTHON, or REPO to the repository with .venv"
 export PYTHONPATH="$REPO" PYTHON DATA SAMPLES NAME
 
 mapfile -t names < <("$PYTHON" -m train_align_uniform.status --list all)
-NAME="${names[$SLURM_ARRAY_TASK_ID]}"
+NAME="${names[$SLURM_ARRAY_TASK_ID]:-}"
+[ -n "$NAME" ] || fail "there are ${#names[@]} datasets, so no task $SLURM_ARRAY_TASK_ID; correct --array"
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" # since Slurm 22.05 srun does not take it over by itself
 # shellcheck disable=SC2016 # expanded by each of the processes
 srun bash -c 'RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS exec "$PYTHON" -m generators "$NAME" --samples "$SAMPLES" \

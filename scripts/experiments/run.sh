@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One experiment from noise to table: the images of a dataset, an encoder trained on nothing else, and its accuracy on
-# ImageNet-100 and on VTAB, as far as these are prepared. What it needs of time, disk and memory is measured and said
-# first. Run it again to go on where it was; what is finished is left alone.
+# ImageNet-100 and on VTAB, as far as these are prepared. What images and training need of time, disk and memory is
+# measured and said first. Run it again to go on where it was; what is finished is left alone. Downloaded images and
+# encoders are taken as they are.
 #
 #   bash scripts/experiments/run.sh NAME GPU0 GPU1           # as in the paper: trained on two GPUs
 #   bash scripts/experiments/run.sh NAME GPU0                # on one, with the same batch statistics
@@ -24,29 +25,38 @@ help_if_asked "$@"
 [ $# -ge 1 ] || fail "pass the name of a dataset, and the numbers of one or two GPUs, or cpu"
 name="$1"
 shift
-[[ "$*" =~ ^(cpu|[0-9]+( [0-9]+)?|)$ ]] || fail "not understood: $*; pass the numbers of one or two GPUs, or cpu"
+[[ "$*" =~ ^(cpu|[0-9]+( [0-9]+)?|)$ && $# -eq "$(wc -w <<<"$*")" ]] ||
+    fail "not understood: $*; pass the numbers of one or two GPUs, or cpu"
+check_counts SAMPLES RESOLUTION WORKERS LIMITS TRAIN_LIMIT
+for variable in IMAGENET100 VTAB; do
+    [[ -z "${!variable:-}" || -d "${!variable}" ]] || fail "$variable=${!variable} is not a folder; correct it, or leave \
+it out to pass over what is not prepared"
+done
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" RESULTS="${RESULTS:-results}"
 IMAGENET100="${IMAGENET100:-data/imagenet100}" VTAB="${VTAB:-data/vtab}" OPTIONS="${OPTIONS:-}"
 use_python requirements.txt
-export PYTHON VTAB # for the scripts below
+export PYTHON VTAB IMAGENET100 # for the scripts below
 check_datasets "$name"
+run linear_eval.compare --protocol "${PROTOCOL:-cached}" --help >/dev/null # what it refuses, it refuses now
 gpus=("${@/cpu/}")
 [ $# -gt 0 ] || gpus=("$("$PYTHON" -c 'import torch; print(0 if torch.cuda.is_available() else "")')")
 [ -n "${gpus[0]}" ] || gpus=()
-device="${gpus[0]:-cpu}" folder="$ENCODERS/$name"
+device="${gpus[0]:-cpu}" folder="$ENCODERS/$name" record="$DATA/$name/dataset.json"
 images=(${SAMPLES:+--samples "$SAMPLES"} ${RESOLUTION:+--resolution "$RESOLUTION"} ${WORKERS:+--workers "$WORKERS"}
     ${ENCODER:+--encoder "$ENCODER"})
-
+made_here=yes
+[ ! -d "$DATA/$name/train" ] || { [ -e "$record" ] && ! grep -qs '"checked_against"' "$record"; } || made_here=
 tables=()
 
-if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*" >/dev/null; then
-    [ -e "$folder/encoder.pth" ] ||
-        run train_align_uniform.needs "$name" "${images[@]}" --options="$OPTIONS" --gpus "${gpus[@]}"
+if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*.pth*" >/dev/null; then
+    needs=("${images[@]}")
+    [ -n "$made_here" ] || needs=(--data "$DATA/$name")
+    run train_align_uniform.needs "$name" "${needs[@]}" --output "$folder" --options="$OPTIONS" --gpus "${gpus[@]}"
     echo "== 1/4 images"
-    if [ -d "$DATA/$name/train" ] && ! grep -qs '"process"' "$DATA/$name/dataset.json"; then
-        echo "$DATA/$name: not made here, and taken as it is"
-    else
+    if [ -n "$made_here" ]; then
         run generators "$name" --output "$DATA/$name" "${images[@]}"
+    else
+        echo "$DATA/$name: not made here, and taken as it is"
     fi
     echo "== 2/4 encoder"
     # shellcheck disable=SC2086 # a list
@@ -61,7 +71,8 @@ if [ -d "$IMAGENET100/train" ]; then
         bash "$REPO/scripts/train_align_uniform/linear_eval.sh" "$IMAGENET100" "$device"
     tables+=("$RESULTS/imagenet100/table.md")
 else
-    echo "passed over until it is there: bash $REPO/scripts/datasets/generate_imagenet100.sh IMAGENET1K $IMAGENET100"
+    printf 'passed over until it is there: bash %q IMAGENET1K %q\n' "$REPO/scripts/datasets/generate_imagenet100.sh" \
+        "$IMAGENET100"
 fi
 
 echo "== 4/4 VTAB"
@@ -70,6 +81,7 @@ if compgen -G "$VTAB/*/dataset.json" >/dev/null || compgen -G "$VTAB/*/train800v
         bash "$REPO/scripts/linear_eval/vtab.sh"
     tables+=("$RESULTS/vtab/table.md")
 else
-    echo "passed over until a task is there: PYTHONPATH=$REPO $PYTHON -m datasets.vtab status --root $VTAB"
+    printf 'passed over until a task is there: PYTHONPATH=%q %q -m datasets.vtab status --root %q\n' "$REPO" "$PYTHON" \
+        "$VTAB"
 fi
 echo "$name: encoder in $folder, tables: ${tables[*]:-none yet}"

@@ -22,8 +22,9 @@ else
 fi
 server=
 finish() {
+    local code=$?
     [ -z "$server" ] || kill "$server"
-    [ -z "${here:-}" ] || rm -rf "$here"
+    [ -z "${here:-}" ] || { [ "$code" -eq 0 ] && rm -rf "$here" || echo "the logs are in $here/logs"; }
 }
 trap finish EXIT
 

@@ -9,6 +9,7 @@ generate() {
     local prefix="$1" scale="${SCALE:-small}" listed family name encoder named=yes
     shift
     [[ "$scale" =~ ^(small|large)$ ]] || fail "SCALE=$scale is neither small nor large"
+    check_counts SAMPLES WORKERS
     use_python requirements.txt
     listed="$(run generators list | awk -v prefix="$prefix" 'NR > 1 && index($1, prefix) == 1')"
     family="$(awk '{print $1}' <<<"$listed")"

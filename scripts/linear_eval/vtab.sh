@@ -11,7 +11,7 @@
 #   ENCODERS=encoders/small_scale    folder of encoders      GPU=0                         its number, or cpu (default: 0
 #   PROTOCOLS=cached                 or "cached knn paper"                                 if there is one)
 #   TRAIN_LIMIT=20000                training images at most RANDOM_INITS=1                random initialisations
-#   FEATURES=runs/features           what the protocols share
+#   FEATURES=runs/features           what the protocols share IMAGENET100=data/imagenet100  for the status at the end
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -32,4 +32,5 @@ use_python requirements.txt
 run linear_eval.vtab "${encoders[@]}" --root "$VTAB" --output "$RESULTS" --features "$FEATURES" \
     --protocol $PROTOCOLS --train-limit "$TRAIN_LIMIT" --random-inits "$RANDOM_INITS" ${GPU:+--gpus ${GPU/cpu/}}
 run linear_eval.report "$RESULTS" --output "$RESULTS"
-run linear_eval.status --results "$(dirname "$RESULTS")" --encoders "$ENCODERS" --vtab "$VTAB"
+run linear_eval.status --results "$(dirname "$RESULTS")" --encoders "$ENCODERS" --vtab "$VTAB" \
+    ${IMAGENET100:+--imagenet100 "$IMAGENET100"}

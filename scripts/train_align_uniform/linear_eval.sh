@@ -18,7 +18,7 @@ ENCODERS="${ENCODERS:-encoders/small_scale}" RESULTS="${RESULTS:-results/imagene
 RANDOM_INITS="${RANDOM_INITS:-1}" FEATURES="${FEATURES:-runs/features}" LIMITS="${LIMITS:-}"
 [ -d "$1" ] || fail "$1 is not a folder; make it: bash scripts/datasets/generate_imagenet100.sh IMAGENET1K $1"
 [ -d "$ENCODERS" ] || fail "$ENCODERS is not there; train encoders to $ENCODERS/<name>, or set ENCODERS"
-[ -z "$LIMITS" ] || check_counts LIMITS
+check_counts LIMITS
 use_python requirements.txt
 
 # shellcheck disable=SC2086 # a list

@@ -15,7 +15,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
-gpus=()
+gpus=() on_cpu="OPTIONS=\"--width 0.25 --steps 600\" bash $0 cpu"
 while [[ "${1:-}" =~ ^[0-9]+$ && ${#gpus[@]} -lt 2 ]]; do
     gpus+=("$1")
     shift
@@ -23,13 +23,14 @@ done
 if [ "${1:-}" = cpu ] && [ ${#gpus[@]} -eq 0 ]; then
     shift
 elif [ ${#gpus[@]} -eq 0 ]; then
-    fail "pass the numbers of two GPUs, or of one; without any: OPTIONS=\"--width 0.25 --steps 600\" bash $0 cpu"
+    fail "pass the numbers of two GPUs, or of one; without any: $on_cpu"
 fi
+[[ " $*" != *" -"* ]] || fail "not understood: $*; pass names of datasets, and options of the trainer in OPTIONS"
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" OPTIONS="${OPTIONS:-}"
 use_python requirements.txt
 
-names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS" \
-    --gpus "${gpus[@]}")"
+said="$(run utils.devices "${gpus[@]}" 2>&1)" || fail "${said#error: }; there: $on_cpu"
+names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
 failed=()
 for name in $names; do
     echo "== $name"

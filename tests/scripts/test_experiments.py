@@ -76,6 +76,10 @@ def test_an_experiment_killed_in_every_stage_ends_as_if_it_had_not_been(tmp_path
     assert products(cut) == products(whole) and len(products(whole)) == 24 + 1 + 5 + 5
     assert "nothing to do" in again.stdout and "| dead_leaves-mixed | 32 |" not in again.stdout  # nothing is needed
 
+    other = bash(RUN, "dead_leaves-mixed", "cpu", cwd=cut, **{**TOY, **real, "SAMPLES": "48"})
+    assert other.returncode == 1 and "dead_leaves-mixed was begun on 24 images, not 48; ask for as many" in other.stderr
+    assert len(list(cut.glob("data/**/*.jpg"))) == 24 and "== 1/4" not in other.stdout
+
     status = bash(ROOT / "scripts/status.sh", cwd=cut, **real).stdout
     assert re.search(r"^dead_leaves-mixed +24 images +done \(9 steps\)$", status, re.M)
     assert re.search(r"^dead_leaves-mixed .*knn", status, re.M) and "1 of 17 encoders are there" in status
@@ -100,8 +104,33 @@ def test_what_was_downloaded_is_taken_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["encoders"]
 
 
+@pytest.mark.slow
+def test_downloaded_images_need_nothing_but_training(tmp_path, make_images):
+    """Of a dataset that could not be made here without an encoder."""
+    folder = make_images(tmp_path / "data/small_scale/feature_vis-dead_leaves", 22)
+    (folder / "dataset.json").write_text('{"name": "feature_vis-dead_leaves", "count": 22, "checked_against": null}')
+    done = bash(RUN, "feature_vis-dead_leaves", "cpu", cwd=tmp_path, **{**TOY, "SAMPLES": "", "RESOLUTION": ""})
+    assert done.returncode == 0, done.stderr
+    assert "| feature_vis-dead_leaves | 40 | 0 | 0 seconds | 0 bytes | 103.1 KB |" in done.stdout
+    assert "data/small_scale/feature_vis-dead_leaves: not made here, and taken as it is" in done.stdout
+    assert (tmp_path / "encoders/small_scale/feature_vis-dead_leaves/done.json").exists()
+
+
+def test_a_folder_with_other_content_is_no_encoder(tmp_path):
+    (tmp_path / "encoders/small_scale/stat-spectrum").mkdir(parents=True)
+    (tmp_path / "encoders/small_scale/stat-spectrum/notes.txt").write_text("hi")
+    done = bash(RUN, "stat-spectrum", "cpu", cwd=tmp_path, **TOY)
+    assert done.returncode == 1 and "stat-spectrum holds files but no config.json" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("arguments", "environment", "message"), [
     ([], {}, "pass the name of a dataset"),
+    (["stat-wmm", "0 1"], {}, "not understood: 0 1"),
+    (["stat-wmm", "cpu"], {"SAMPLES": "-4"}, "SAMPLES=-4 is not a count"),
+    (["stat-wmm", "cpu"], {"LIMITS": "5 x"}, "LIMITS=5 x is not a count"),
+    (["stat-wmm", "cpu"], {"VTAB": "none"}, "VTAB=none is not a folder; correct it, or leave it out to pass over"),
+    (["stat-wmm", "cpu"], {"PROTOCOL": "papers"}, "--protocol: invalid choice: 'papers'"),
     (["stat-wnn", "0"], {}, "stat-wnn is not a dataset; the names are fractaldb, dead_leaves-squares, "),
     (["stat-wmm", "first"], {}, "not understood: first; pass the numbers of one or two GPUs, or cpu"),
     (["stat-wmm", "0", "1", "2"], {}, "not understood: 0 1 2"),

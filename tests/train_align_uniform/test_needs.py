@@ -107,6 +107,9 @@ def call(tmp_path, monkeypatch, capsys):
     return command
 
 
+TINY = ["--gpus", "--options=--width 0.03125 --batch_size 8"]
+
+
 def test_the_table(call, tmp_path):
     said = call("dead_leaves-mixed", "stat-spectrum", "feature_vis-dead_leaves", "--samples", "800", "--resolution",
                 "32", "--workers", "3", "--gpus", "--options=--width=0.03125 --batch_size 16 --epochs 7")
@@ -148,3 +151,20 @@ def test_a_wrong_option_of_the_trainer(call, capsys):
     with pytest.raises(SystemExit) as ended:
         call("stat-wmm", "--options=--widht 3")
     assert ended.value.code == 2 and "unrecognized arguments: --widht 3" in capsys.readouterr().err
+
+
+def test_images_that_are_there_need_nothing_but_training(call, image_folder):
+    said = call("feature_vis-dead_leaves", "--data", str(image_folder), *TINY)
+    assert "\n| feature_vis-dead_leaves | 40 | 0 | 0 seconds | 0 bytes | 103.1 KB | " in said  # 22 × 40 × 40 × 3
+    assert "GPUs: none" in said and "keep 512 bytes of features" in said
+
+
+def test_a_run_that_is_finished_or_was_begun_otherwise(call, tmp_path):
+    (tmp_path / "config.json").write_text('{"data": {"shape": [24, 32, 32, 3]}}')
+    asked = ["stat-spectrum", "--output", str(tmp_path), *TINY]
+    with pytest.raises(UserError, match=r"was begun on 24 images, not 105,000; ask for as many, or choose another"):
+        call(*asked)
+    (tmp_path / "encoder.pth").write_bytes(b"")
+    assert call(*asked, "--samples", "24") == f"{tmp_path}: the encoder is there, and needs nothing\n"
+    with pytest.raises(UserError, match="--data and --output are about one dataset"):
+        call("--output", str(tmp_path))

@@ -65,7 +65,18 @@ def test_damaged_records_do_not_hide_the_rest(call, home):
 def test_names_for_scripts(call):
     assert len(call("--list", "all")) == 14
     assert call("--list", "ready") == ["stat-spectrum", "stylegan-sparse"]
-    assert call("stat-wmm", "stylegan-sparse", "fractaldb", "--list", "ready") == ["stylegan-sparse"]
+    assert call("stat-wmm", "stylegan-sparse", "stylegan-sparse", "--list", "ready") == ["stylegan-sparse"]
+
+
+def test_names_without_images_are_refused(call, home):
+    with pytest.raises(UserError, match=r"^no images of fractaldb, dead_leaves-mixed in .*/data; make them .* or"):
+        call("stat-wmm", "fractaldb", "dead_leaves-mixed", "stylegan-oriented", "--list", "ready")
+    (home / "data").rename(home / "other")
+    (home / "data").mkdir()
+    assert call("--list", "ready") == []  # three encoders are there
+    (home / "encoders").rename(home / "others")
+    with pytest.raises(UserError, match=r"^no images of dead_leaves-squares, "):
+        call("--list", "ready")
 
 
 def test_a_name_that_is_none(call):
