@@ -5,7 +5,6 @@
 """
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.folder import RECORD, count_images, recorded_count
@@ -48,12 +47,6 @@ def encoder_of(folder: Path) -> str:
     return f"at step {steps[-1]['step']:,}" if steps else "none"
 
 
-def ready(names: Sequence[str], data: Path, encoders: Path) -> list[str]:
-    """Those of `names` whose images are there and whose encoder is not."""
-    return [name for name in names if not images_of(data / name).startswith(LACKING)
-            and not encoder_of(encoders / name).startswith(THERE)]
-
-
 def main() -> None:
     options = parser("python -m train_align_uniform.status", __doc__)
     options.add_argument("names", nargs="*", help="datasets (default: the fourteen the paper trained on)")
@@ -66,21 +59,22 @@ def main() -> None:
     if args.list == "all":
         print("\n".join(names))
         return
-    if args.list == "ready":
-        lacking = [name for name in names if images_of(args.data / name).startswith(LACKING)
-                   and not encoder_of(args.encoders / name).startswith(THERE)]
-        if lacking and (args.names or lacking == names):
-            raise UserError(f"no images of {', '.join(lacking)} in {args.data}; make them (python -m generators "
-                            f"{lacking[0]}) or download them (python -m datasets.released {lacking[0]})")
-        for name in ready(names, args.data, args.encoders):
-            print(name)
-        return
     states = {name: (images_of(args.data / name), encoder_of(args.encoders / name)) for name in names}
+    lacking = [name for name, (images, _) in states.items() if images.startswith(LACKING)]
+    untrained = [name for name, (_, encoder) in states.items() if not encoder.startswith(THERE)]
+    if args.list == "ready":
+        without = [name for name in untrained if name in lacking]
+        if without and (args.names or without == names):
+            raise UserError(f"no images of {', '.join(without)} in {args.data}; make them (python -m generators "
+                            f"{without[0]}) or download them (python -m datasets.released {without[0]})")
+        for name in untrained:
+            if name not in lacking:
+                print(name)
+        return
     for name, (images, encoder) in states.items():
         print(f"{name:26}{images:32}{encoder}")
-    done = sum(encoder.startswith(THERE) for _, encoder in states.values())
-    print(f"{done} of {len(names)} encoders are there")
-    if lacking := [name for name, (images, _) in states.items() if images.startswith(LACKING)]:
+    print(f"{len(names) - len(untrained)} of {len(names)} encoders are there")
+    if lacking:
         encoder = " --encoder FILE" * needs(lacking[0], "encoder")
         output = shlex.quote(str(args.data / lacking[0]))
         print(f"images are missing: python -m generators {lacking[0]} --output {output}{encoder}"

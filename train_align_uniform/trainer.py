@@ -327,7 +327,7 @@ class Trainer:
         terms = "loss", "align", "uniform"
         steps = run.metrics(*terms)
         if not steps:
-            raise UserError(f"{run.metrics_path} is gone, though {last} is at the last step; put it back, or delete "
+            raise UserError(f"{run.metrics_path} holds no step, though {last} is at the last; put it back, or delete "
                             f"{run.path} to start again")
         run.finish(steps=self.step, seconds=round(self.seconds, 1), **{name: steps[-1][name] for name in terms})
         return 0
