@@ -35,21 +35,21 @@ def unpack(release: Release, archive: Path, work: Path) -> tuple[Path, dict[str,
     homes = [Path(parent) for parent, folders, _ in os.walk(content) if "train" in folders]  # `content` is the first
     for home in homes:
         (home / RECORD).unlink(missing_ok=True)  # it would be taken for ours
-    counts = {count_images(home / "train"): home for home in homes}
-    found = release.images if release.images in counts else next((n for n in reversed(counts) if n), 0)
-    if found != release.images:
+    counts = [count_images(home / "train") for home in homes]
+    fitting = [home for home, number in zip(homes, counts, strict=True) if number == release.images]
+    if not fitting:
+        found = next((number for number in reversed(counts) if number), 0)  # of the innermost, as not that of __MACOSX/
         top = ", ".join(sorted(os.listdir(content / "train"))[:5]) or "nothing"
         accept = f"pass --count {found} to accept it, or " if found else ""
         raise UserError(f"{archive} holds {found:,} images, not {release.images:,}, and at its top {top}; {accept}"
                         "remove it to have it fetched anew")
-    home = counts[found]
-    paths = list_images(home)
+    paths = list_images(fitting[-1])
     try:
         for path in paths[:: -(-len(paths) // LOOKED_AT)]:
             read_rgb(path)
     except UserError as problem:
         raise UserError(f"{archive} holds what is no image ({problem}); remove it to have it fetched anew") from None
-    return home, {"count": found}
+    return fitting[-1], {"count": release.images}
 
 
 def whole(folder: Path, facts: dict[str, Any]) -> bool:
