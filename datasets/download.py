@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from utils.cli import UserError
-from utils.files import write_bytes
+from utils.files import read_record, write_bytes, write_json
 from utils.progress import Progress
 
 WAITS = (1.0, 3.0, 10.0)  # seconds before each new try
@@ -35,7 +35,7 @@ class WrongFile(UserError):
 
 
 class Unreachable(UserError):
-    """A server that does not answer, or breaks off again and again, or whose address is none."""
+    """A server that does not answer, or whose address is none."""
 
 
 class NoRoom(UserError):
@@ -43,15 +43,19 @@ class NoRoom(UserError):
 
 
 class _Interrupted(Exception):
-    """The transfer broke in a way that another try may mend."""
+    """The transfer broke in a way that another try may mend; `answered`: after the server began to answer."""
+
+    def __init__(self, problem: str, answered: bool = True):
+        super().__init__(problem)
+        self.answered = answered
 
 
 def download(url: str, path: Path | str) -> None:
     """Fetch `url` to `path`; nothing is done if `path` is there.
 
-    Tries go on as long as they bring something, and end after four that do not. Raises Unreachable then, and for an
-    address that is none; NoRoom if the disk is full; UserError if the server does not have the file, refuses it or
-    answers with a web page.
+    Tries go on as long as they bring something, and end after four that do not. Raises Unreachable if the server did
+    not answer then, and for an address that is none; NoRoom if the disk is full; UserError if the server breaks off
+    again and again, does not have the file, refuses it or answers with a web page.
     """
     path = Path(path)
     if path.exists():
@@ -59,7 +63,7 @@ def download(url: str, path: Path | str) -> None:
     _check_address(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
-    waits, most = iter(WAITS), 0
+    waits, most, answered = iter(WAITS), 0, False
     while True:
         try:
             _fetch(url, path, partial)
@@ -68,10 +72,12 @@ def download(url: str, path: Path | str) -> None:
             have = partial.stat().st_size if partial.exists() else 0
             if have > most:
                 waits, most = iter(WAITS), have
+            answered = answered or problem.answered
             wait = next(waits, None)
             if wait is None:
-                raise Unreachable(f"{url} could not be fetched ({problem}); see that there is a network and run the "
-                                  "same command again, which goes on where this stopped") from None
+                kind = UserError if answered else Unreachable
+                raise kind(f"{url} could not be fetched ({problem}); see that there is a network and run the same "
+                           "command again, which goes on where this stopped") from None
             print(f"{url}: {problem}; trying again in {wait:g} s", flush=True)
             time.sleep(wait)
 
@@ -87,7 +93,7 @@ def download_checked(urls: Sequence[str], path: Path | str, size: int | None = N
     """
     path = Path(path)
     origin = path.with_name(f".{path.name}.url")
-    came_from = origin.read_text() if origin.exists() else ""
+    came_from = origin.read_text(errors="replace") if origin.exists() else ""
     if came_from not in urls:
         path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +128,8 @@ def _check_address(url: str) -> None:
     except ValueError:
         fine = False
     if not fine:
-        raise Unreachable(f"{url!r} is not an address that begins with http:// or https:// and a server; correct it")
+        raise Unreachable(f"{url!r} is not an address such as http://server/path, in ASCII and without a user name; "
+                          "correct it")
 
 
 def _sha256(path: Path) -> str:
@@ -137,44 +144,48 @@ def _sha256(path: Path) -> str:
 def _fetch(url: str, path: Path, partial: Path) -> None:
     """One try: ask for what is missing, append it to `partial`, and give it its name if it is then complete."""
     note = path.with_name(f".{path.name}.version")  # of the file that `partial` is a part of
-    have, version, headers = 0, "", {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
-    if partial.exists() and note.exists():
-        version, _, origin = note.read_text().partition("\n")
-        if origin == url and (have := partial.stat().st_size):  # a version means nothing to another server
-            headers |= {"Range": f"bytes={have}-", "If-Range": version}
+    before = _read(note) if partial.exists() else {}
+    have, headers = 0, {"Accept-Encoding": "identity", "User-Agent": "python-urllib"}
+    if before.get("url") == url and (have := partial.stat().st_size):  # a version means nothing to another server
+        headers |= {"Range": f"bytes={have}-", "If-Range": _condition(before)}
+    answered = False
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
-            encoding = response.headers.get("Content-Encoding", "identity")
-            if encoding != "identity":
+            answered = True
+            version = {"url": url, "etag": response.headers.get("ETag", ""),
+                       "date": response.headers.get("Last-Modified", ""), "total": response.length}
+            encoding = response.headers.get("Content-Encoding", "").strip().lower()
+            if encoding not in ("", "identity"):
                 raise UserError(f"{url} comes packed ({_plain(encoding)}), which was not asked for; try another server")
             if response.headers.get_content_type() == "text/html" and path.suffix not in (".html", ".htm"):
                 raise UserError(f"{url} is a web page, not the file; open it in a browser to see what it asks for")
-            total = response.length  # of what is coming; None if the server does not say
             if response.status == 206:
-                total = _total(response, have, version)
-                if total is None:
+                version["total"] = _total(response.headers.get("Content-Range", ""), have, before.get("total"))
+                if not version["total"] or (have and not _same(version, before)):
                     partial.unlink(missing_ok=True)
                     raise _Interrupted("the server sent a part of another file, or another part than was asked for")
-            else:  # the whole file: it is new, has changed, or the server knows no ranges
+            elif response.status == 200:  # the whole file: it is new, has changed, or the server knows no ranges
                 have = 0
                 partial.unlink(missing_ok=True)  # before the new note: the two always belong together
                 note.unlink(missing_ok=True)
-                if version := _version(response):
-                    write_bytes(note, f"{version}\n{url}".encode(), durable=False)
+                if _condition(version):
+                    write_json(note, version)
+            else:
+                raise _Interrupted(f"the server says {response.status}")
             with open(partial, "ab" if have else "wb") as file:
-                _copy(response, file, have, total, "/".join(url.split("/")[-2:]))
+                _copy(response, file, have, version["total"], "/".join(url.split("/")[-2:]))
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
         error.close()  # it is the response too
         said = f"the server says {error.code} {_plain(error.reason)}"
-        if error.code == 416 and (not have or error.headers.get("Content-Range") != f"bytes */{have}"):
-            partial.unlink(missing_ok=True)  # the file has become shorter
-            raise _Interrupted(said) from None
-        if error.code != 416:  # else nothing was left to send
+        if error.code != 416:
             if error.code < 500 and error.code not in (408, 429):
                 raise UserError(f"{url} cannot be fetched: {said}") from None
             raise _Interrupted(said) from None
+        if not have or (before.get("total"), error.headers.get("Content-Range")) != (have, f"bytes */{have}"):
+            partial.unlink(missing_ok=True)  # the file has become shorter
+            raise _Interrupted(said) from None  # else nothing was left to send
     except (OSError, http.client.HTTPException, ValueError) as error:
         # URLError is an OSError, and a redirection to no address a ValueError.
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -182,25 +193,38 @@ def _fetch(url: str, path: Path, partial: Path) -> None:
                          "where this stopped") from None
         if isinstance(error, OSError) and error.filename:  # ours, not the network's
             raise
-        raise _Interrupted(_plain(getattr(error, "reason", "") or error) or type(error).__name__) from None
+        said = _plain(getattr(error, "reason", "") or error) or type(error).__name__
+        raise _Interrupted(said, answered) from None
     os.replace(partial, path)
     note.unlink(missing_ok=True)
 
 
-def _version(response: http.client.HTTPResponse) -> str:
-    """What names this version of the file in If-Range: its ETag, or else its date; "" if there is neither."""
-    etag = response.headers.get("ETag", "")
-    if etag.startswith('"'):  # a weak one, W/"...", does not promise the same bytes
-        return etag
-    return response.headers.get("Last-Modified", "")
+def _read(note: Path) -> dict[str, Any]:
+    """What is noted of a version, {} if nothing can be read."""
+    try:
+        return read_record(note, url=str, etag=str, date=str)
+    except (FileNotFoundError, UserError):
+        return {}
 
 
-def _total(response: http.client.HTTPResponse, have: int, version: str) -> int | None:
-    """The size of the whole file of which this response is the part after `have` bytes; None if it is another part, or
-    of another `version`."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-    named = response.headers.get("ETag" if version.startswith('"') else "Last-Modified", version)
-    return int(found[2]) if found and int(found[1]) == have and (not have or named == version) else None
+def _condition(version: dict[str, Any]) -> str:
+    """What names this version of a file in If-Range: its ETag, or else its date; "" if there is neither."""
+    # A weak tag, W/"...", does not promise the same bytes.
+    return version["etag"] if version["etag"].startswith('"') else version["date"]
+
+
+def _same(version: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether both are of one version of a file; a date need not be said again."""
+    return (version["etag"] == before["etag"] and version["date"] in ("", before["date"])
+            and before.get("total") in (None, version["total"]))
+
+
+def _total(content_range: str, have: int, known: int | None) -> int | None:
+    """The size of the whole file, in bytes, from the Content-Range of its part after `have`; None if it is another."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+    if found is None or int(found[1]) != have:
+        return None
+    return known if found[2] == "*" else int(found[2])
 
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO, have: int, total: int | None, name: str) -> None:

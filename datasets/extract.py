@@ -68,7 +68,7 @@ def _files(archive: Path, source: zipfile.ZipFile, members: int, size: int) -> d
         path, is_folder = PurePosixPath(info.filename), info.filename.endswith("/")
         if path.is_absolute() or ".." in path.parts or "\\" in info.filename or not (path.parts or is_folder):
             raise refused(f"{info.filename!r}, which could leave the folder")
-        if any(len(os.fsencode(part)) > 255 for part in path.parts):
+        if len(path.parts) > 50 or any(len(os.fsencode(part)) > 255 for part in path.parts):
             raise refused(f"{info.filename[:80]!r}..., a name that is too long for a file")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):  # the mode, from Unix
             raise refused(f"{info.filename!r}, which is a link or a device, not a plain file")

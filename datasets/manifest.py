@@ -99,9 +99,8 @@ def fetch_all(chosen: Sequence[Release], output: Path, kind: Kind) -> int:
     for release in chosen:
         target, work = output / release.name, output / f"{release.name}.incomplete"
         try:
-            facts = _finished(target, kind)
-            if facts is None or work.exists():
-                facts = _fetch(release, target, work, kind)
+            facts = _finished(target, kind) or _fetch(release, target, work, kind)
+            shutil.rmtree(work, ignore_errors=True)  # also of a command that was killed after its last step
         except (NoRoom, Unreachable):
             raise
         except UserError as problem:
@@ -159,5 +158,4 @@ def _fetch(release: Release, target: Path, work: Path, kind: Kind) -> dict[str, 
             write_json(work / kind.record, facts)
             os.replace(work / kind.record, folder / kind.record)
             os.replace(folder, target)
-        shutil.rmtree(work, ignore_errors=True)
     return facts

@@ -10,8 +10,8 @@ class Progress:
     """Counts `total` units of work; `update(n)` after each part.
 
     On a terminal this is a tqdm bar on stderr; elsewhere a line is printed at most every `seconds` and once at the end.
-    `done` units were finished by an earlier run: they count towards the total but not the speed. The work on the others
-    began at `started` (of `time.monotonic`; default: now).
+    A total of 0 is one that is not known. `done` units were finished by an earlier run: they count towards the total
+    but not the speed. The work on the others began at `started` (of `time.monotonic`; default: now).
     """
 
     def __init__(self, total: int, label: str, unit: str, done: int = 0, seconds: float = 15.0,
@@ -20,7 +20,7 @@ class Progress:
         self.count = self.start_count = self.shown = done
         self.last = time.monotonic()
         self.start = self.last if started is None else started
-        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
+        self.bar = tqdm(total=total or None, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
 
     def update(self, n: int, **shown: float) -> None:
         """Advance by `n` units; `shown` values are printed beside the bar."""
@@ -38,7 +38,8 @@ class Progress:
         speed = (self.count - self.start_count) / max(time.monotonic() - self.start, 1e-9)
         left = f", {(self.total - self.count) / speed:.0f} s left" if speed > 0 and self.count < self.total else ""
         values = "".join(f", {key} {value:.4g}" for key, value in shown.items())
-        print(f"{self.label}: {self.count}/{self.total} {self.unit}, {speed:.1f}/s{left}{values}", flush=True)
+        of = f"/{self.total}" if self.total else ""
+        print(f"{self.label}: {self.count}{of} {self.unit}, {speed:.1f}/s{left}{values}", flush=True)
 
     def close(self) -> None:
         if self.bar is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from datasets.download import download, download_checked
 from utils.cli import UserError
+from utils.files import write_json
 
 OLD, NEW = (np.random.default_rng(seed).bytes(3 << 20) for seed in (0, 1))
 
@@ -72,7 +73,8 @@ def test_a_changed_file_is_not_glued_to_the_old_one(server, url, tmp_path, obeye
     assert (tmp_path / "0.tar").read_bytes() == NEW and server.asked[4:] == asked
 
 
-@pytest.mark.parametrize("claim", ["bytes 0-3145727/3145728", "bytes 999999-3145727/3145728", "bytes */3145728", ""])
+@pytest.mark.parametrize("claim", ["bytes 0-3145727/3145728", "bytes 999999-3145727/3145728", "bytes */3145728", "",
+                                   "bytes 1000000-3145727/3145729"])
 def test_another_part_than_was_asked_for_is_not_taken(server, url, tmp_path, claim):
     server.breaks, server.claims = [1_000_000], [claim]
     download(url, tmp_path / "0.tar")
@@ -86,9 +88,48 @@ def test_a_part_of_what_was_asked_for_is_not_the_end(server, url, tmp_path):
     assert server.asked == [None, "bytes=1000000-", "bytes=1800000-", "bytes=2600000-"]
 
 
+@pytest.mark.parametrize("first, then", [
+    ({"etag": '"1"', "headers": {}}, {"etag": "", "headers": {}}),
+    ({"etag": '"1"', "headers": {}}, {"etag": "", "headers": {"Last-Modified": "x"}}),
+    ({"etag": "", "headers": {"Last-Modified": "x"}}, {"etag": '"2"', "headers": {}}),
+    ({"etag": "", "headers": {"Last-Modified": "x"}}, {"etag": "", "headers": {"Last-Modified": "y"}}),
+    ({"etag": 'W/"1"', "headers": {"Last-Modified": "x"}}, {"etag": 'W/"2"', "headers": {"Last-Modified": "x"}}),
+])
+def test_a_part_must_name_its_version_as_the_beginning_did(server, url, tmp_path, first, then):
+    """Whatever a server does that does not obey If-Range."""
+    server.if_range, server.breaks = False, [500_000, 0, 0, 0]
+    for name, value in first.items():
+        setattr(server, name, value)
+    with pytest.raises(UserError, match="could not be fetched"):
+        download(url, tmp_path / "0.tar")
+    for name, value in then.items():
+        setattr(server, name, value)
+    server.files["/0.tar"] = NEW
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == NEW and server.asked[4:] == ["bytes=500000-", None]
+
+
+def test_half_a_file_is_not_whole_because_a_server_has_no_more(server, url, tmp_path):
+    server.breaks, server.if_range = [500_000, 0, 0, 0], False
+    with pytest.raises(UserError, match="could not be fetched"):
+        download(url, tmp_path / "0.tar")
+    server.files["/0.tar"] = OLD[:500_000]
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD[:500_000] and server.asked[4:] == ["bytes=500000-", None]
+
+
+@pytest.mark.parametrize("note", [b"\xff\0", b"{}", b"[]", b""])
+def test_a_damaged_note_is_no_note(server, url, tmp_path, note):
+    (tmp_path / ".0.tar.part").write_bytes(NEW)
+    (tmp_path / ".0.tar.version").write_bytes(note)
+    download(url, tmp_path / "0.tar")
+    assert (tmp_path / "0.tar").read_bytes() == OLD
+
+
 def test_what_was_whole_before_it_had_its_name(server, url, tmp_path):
     (tmp_path / ".0.tar.part").write_bytes(OLD)
-    (tmp_path / ".0.tar.version").write_text(f'"{hashlib.md5(OLD).hexdigest()}"\n{url}')
+    write_json(tmp_path / ".0.tar.version", {"url": url, "etag": f'"{hashlib.md5(OLD).hexdigest()}"', "date": "",
+                                             "total": len(OLD)})
     download(url, tmp_path / "0.tar")
     assert (tmp_path / "0.tar").read_bytes() == OLD and names(tmp_path) == ["0.tar"]
     assert server.asked == [f"bytes={len(OLD)}-"]
@@ -97,7 +138,7 @@ def test_what_was_whole_before_it_had_its_name(server, url, tmp_path):
 def test_a_range_that_cannot_be_met_starts_anew(server, url, tmp_path):
     (tmp_path / ".0.tar.part").write_bytes(NEW + b"more")
     server.etag = '"old"'
-    (tmp_path / ".0.tar.version").write_text(f'"old"\n{url}')
+    write_json(tmp_path / ".0.tar.version", {"url": url, "etag": '"old"', "date": "", "total": len(OLD)})
     download(url, tmp_path / "0.tar")
     assert (tmp_path / "0.tar").read_bytes() == OLD and server.asked == [f"bytes={len(NEW) + 4}-", None]
 
@@ -125,6 +166,7 @@ def test_a_killed_download_goes_on(server, url, tmp_path, start):
     ({"breaks": [0] * 4}, 4, r"\(0 of 3,145,728 bytes came\)"),
     ({"kind": "text/html; charset=utf-8"}, 1, "0.tar is a web page, not the file; open it"),
     ({"headers": {"Content-Encoding": "gzip"}}, 1, r"0.tar comes packed \(gzip\), which was not asked for"),
+    ({"status": 204}, 4, r"0.tar could not be fetched \(the server says 204\)"),
     ({"reason": "no \x1b[31m \t way", "status": 404}, 1, r"the server says 404 no \[31m way"),
 ])
 def test_what_the_server_does_wrong_is_one_line(server, url, tmp_path, set_up, asked, message):
@@ -148,7 +190,7 @@ def test_a_redirection_in_a_circle_or_to_nowhere_is_one_line(server, url, tmp_pa
                                      f"http://{'a' * 64}.org", "http://h:port/x", "http://127.0.0.1/ü", "http://h/a b",
                                      "http://me:secret@h/x"])
 def test_what_is_no_address(tmp_path, address):
-    with pytest.raises(UserError, match="is not an address that begins with http") as info:
+    with pytest.raises(UserError, match="is not an address such as http://server/path") as info:
         download(address, tmp_path / "0.tar")
     assert "\n" not in str(info.value)
 

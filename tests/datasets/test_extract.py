@@ -93,7 +93,8 @@ def test_names_that_leave_the_folder(tmp_path, name):
 
 
 def test_names_that_no_file_can_have(tmp_path):
-    refuses(write_zip(tmp_path / "a.zip", {"a/" + "x" * 256: b"1"}), "a name that is too long for a file")
+    for name in ("a/" + "x" * 256, "a/" * 60 + "x"):
+        refuses(write_zip(tmp_path / "a.zip", {name: b"1"}), "a name that is too long for a file")
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])

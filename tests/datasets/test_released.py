@@ -260,11 +260,13 @@ def test_a_folder_that_holds_something_else_is_left_alone_and_the_others_come(se
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text(data)
     before = contents(folder)
-    code, out, err = ended("stat-spectrum", "stat-spectrum_color", NAME)  # the second is not on the server
+    server.files[PATH.replace(NAME, "stat-spectrum_color")] = bytes(20_000)
+    server.breaks = [1_000, 0, 0, 0, 0]
+    code, out, err = ended("stat-spectrum", "stat-spectrum_color", NAME)  # of the second no more than 1,000 bytes come
     assert code == 1 and contents(folder) == before
     assert err.splitlines()[0] == (f"error: {folder} is there and was not downloaded by this command; choose another "
                                    "--output, or move it away")
-    assert "stat-spectrum_color.zip cannot be fetched: the server says 404" in err.splitlines()[1]
+    assert "stat-spectrum_color.zip could not be fetched (1,000 of " in err.splitlines()[1]
     assert err.count("\n") == 2 and out.splitlines()[-1].startswith(f"{folder.with_name(NAME)}: 6 images; ")
 
 
