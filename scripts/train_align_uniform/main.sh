@@ -29,7 +29,7 @@ fi
 DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" OPTIONS="${OPTIONS:-}"
 use_python requirements.txt
 
-said="$(run utils.devices "${gpus[@]}" 2>&1)" || fail "${said#error: }; there: $on_cpu"
+said="$(run utils.devices "${gpus[@]}" 2>&1)" || fail "${said#error: }: $on_cpu"
 names="$(run train_align_uniform.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
 failed=()
 for name in $names; do

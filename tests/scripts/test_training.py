@@ -33,7 +33,7 @@ def test_main_trains_what_is_not_done(tmp_path, make_images):
     (["cpu"], "no images of dead_leaves-squares, "),
     (["cpu", "--list", "all"], "not understood: --list all"),
     (["98", "99"], 'GPU 98 is not there: this machine has '),
-    (["98"], '; there: OPTIONS="--width 0.25 --steps 600" bash '),
+    (["98"], '): OPTIONS="--width 0.25 --steps 600" bash '),
 ])
 def test_bad_input_ends_in_one_line(tmp_path, arguments, message):
     done = bash(MAIN, *arguments, cwd=tmp_path)
