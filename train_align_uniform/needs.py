@@ -10,6 +10,7 @@ state the arithmetic. Takes about ten seconds a dataset, but minutes for feature
 are the least that can be made.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import os
@@ -201,7 +202,8 @@ def refuse_other_count(run_folder: Path, samples: int) -> None:
                             "choose another folder for encoders")
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
+    """The options of the command line."""
     p = parser("python -m train_align_uniform.needs", __doc__)
     p.add_argument("names", nargs="*", help="datasets (default: the fourteen the paper trained on)")
     p.add_argument("--scale", choices=SCALES, default="small", help="number and size of images")
@@ -214,7 +216,11 @@ def main() -> None:
     p.add_argument("--workers", type=positive_int, help="processes (default: one a core, up to 8)")
     p.add_argument("--gpus", type=int, nargs="*", help="as to the trainer: one GPU, two, or none for the CPU")
     p.add_argument("--options", default="", help="other options of the trainer, in one text")
-    args = p.parse_args()
+    return p.parse_args()
+
+
+def main() -> None:
+    args = parse()
     device = choose_device(args.gpus)
     gpus = args.gpus or ([device.index] if device.type == "cuda" else [])
     training = vars(parse_training(["--data", "-", "--output", "-", *args.options.split()]))
