@@ -3,6 +3,7 @@ server for downloads."""
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import torch
 from PIL import Image
 
 from datasets import download
+from utils.cli import run
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tiny tensors: a second thread only gets in the way
@@ -151,3 +153,35 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def end(capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
+    """Runs a `main` as its command does; returns the exit code and what it prints on stdout and stderr."""
+    def call(main: Callable[[], int | None]) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as info:
+            run(main)
+        return info.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def command(ended):
+    """`ended`, a fixture of the module that asks, well; returns the lines on stdout."""
+    def call(*arguments: object) -> list[str]:
+        code, out, err = ended(*arguments)
+        assert (code, err) == (0, "")
+        return out.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def refuses(ended):
+    """`ended`, a fixture of the module that asks, badly, with one line on stderr that matches."""
+    def call(match: str, *arguments: object) -> None:
+        code, _, err = ended(*arguments)
+        assert code == 1 and re.search(f"^error: .*{match}", err) and err.count("\n") == 1, err
+
+    return call

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -24,7 +23,6 @@ from datasets import manifest, released
 from datasets.folder import list_images
 from datasets.manifest import releases
 from train_align_uniform.status import images_of
-from utils.cli import run
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"
@@ -57,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def ended(server, tmp_path, monkeypatch, capsys):
+def ended(server, tmp_path, monkeypatch, end):
     """Runs `python -m datasets.released *arguments` here, on this server and for 6 images; returns its exit code and
     what it prints."""
     server.files[PATH] = archive(images(f"{NAME}/"))
@@ -67,30 +65,7 @@ def ended(server, tmp_path, monkeypatch, capsys):
         output = [] if "--output" in arguments else ["--output", tmp_path / "data"]
         count = [] if "--count" in arguments else ["--count", 6]
         monkeypatch.setattr(sys, "argv", ["released", *map(str, [*arguments, *output, *count])])
-        with pytest.raises(SystemExit) as info:
-            run(released.main)
-        return info.value.code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
-def command(ended):
-    """`ended` well; returns the lines on stdout."""
-    def call(*arguments: object) -> list[str]:
-        code, out, err = ended(*arguments)
-        assert (code, err) == (0, "")
-        return out.splitlines()
-
-    return call
-
-
-@pytest.fixture
-def refuses(ended):
-    """`ended` badly, with one line on stderr that matches."""
-    def call(match: str, *arguments: object) -> None:
-        code, _, err = ended(*arguments)
-        assert code == 1 and re.search(f"^error: .*{match}", err) and err.count("\n") == 1, err
+        return end(released.main)
 
     return call
 

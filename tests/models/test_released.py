@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 from linear_eval.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder, released
 from train_align_uniform.status import encoder_of
-from utils.cli import UserError, run
+from utils.cli import UserError
 from utils.run_folder import RunFolder
 
 SMALL = "/encoders/small_scale/stat-wmm/encoder.pth"
@@ -43,37 +42,14 @@ def moco() -> bytes:
 
 
 @pytest.fixture
-def ended(server, alexnet, tmp_path, monkeypatch, capsys):
+def ended(server, alexnet, tmp_path, monkeypatch, end):
     """Runs `python -m models.released *arguments` here, on this server; returns exit code and what it prints."""
     server.files[SMALL] = alexnet
     monkeypatch.setenv("NOISE_LEARNING_URL", server.url)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["released", *map(str, arguments), "--output", str(tmp_path / "encoders")])
-        with pytest.raises(SystemExit) as info:
-            run(released.main)
-        return info.value.code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
-def command(ended):
-    """`ended` well; returns the lines on stdout."""
-    def call(*arguments: object) -> list[str]:
-        code, out, err = ended(*arguments)
-        assert (code, err) == (0, "")
-        return out.splitlines()
-
-    return call
-
-
-@pytest.fixture
-def refuses(ended):
-    """`ended` badly, with one line on stderr that matches."""
-    def call(match: str, *arguments: object) -> None:
-        code, _, err = ended(*arguments)
-        assert code == 1 and re.search(f"^error: .*{match}", err) and err.count("\n") == 1, err
+        return end(released.main)
 
     return call
 
