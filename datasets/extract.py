@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from datasets.download import WrongFile
 from utils.cli import UserError
-from utils.files import errors_name, human_bytes
+from utils.files import crc32, errors_name, human_bytes
 from utils.progress import Progress
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -94,19 +94,11 @@ def _missing(partial: Path, files: dict[str, zipfile.ZipInfo]) -> dict[str, zipf
     for parent, _, names in os.walk(partial):
         for path in (Path(parent, name) for name in names):
             info = files.get(path.relative_to(partial).as_posix())
-            if info is not None and path.stat().st_size == info.file_size and _crc(path) == info.CRC:
+            if info is not None and path.stat().st_size == info.file_size and crc32(path) == info.CRC:
                 whole.add(info.filename)
             else:
                 path.unlink()
     return {name: info for name, info in files.items() if info.filename not in whole}
-
-
-def _crc(path: Path) -> int:
-    crc = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            crc = zlib.crc32(chunk, crc)
-    return crc
 
 
 def _write(source: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:

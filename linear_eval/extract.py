@@ -8,7 +8,6 @@ on after the last batch written. It may be deleted at any time. The JSON beside 
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor
 from linear_eval.rows import Row
 from linear_eval.task import Split
 from utils.cli import UserError
-from utils.files import errors_name, locked, read_json, write_json
+from utils.files import crc32, errors_name, locked, read_record, write_json
 from utils.progress import Progress
 from utils.seeding import stable_key
 
@@ -103,24 +102,16 @@ def _write(path: Path, partial: Path, row: Row, split: Split, rows: np.ndarray, 
         file.flush()
         os.fsync(file.fileno())
     write_json(path.with_suffix(".json"), {"row": row.name, **row.facts, "view": str(row.view), "images": len(rows),
-                                           "crc32": _crc32(partial)})
+                                           "crc32": crc32(partial)})
     os.replace(partial, path)
 
 
 def _intact(path: Path) -> bool:
     """Whether the file is there with the bytes that were written."""
     try:
-        return _crc32(path) == read_json(path.with_suffix(".json"))["crc32"]
-    except (FileNotFoundError, UserError, KeyError, TypeError):
+        return crc32(path) == read_record(path.with_suffix(".json"), crc32=int)["crc32"]
+    except (FileNotFoundError, UserError):
         return False
-
-
-def _crc32(path: Path) -> int:
-    checksum = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 24):
-            checksum = zlib.crc32(block, checksum)
-    return checksum
 
 
 def _whole_batches(file: BinaryIO, batch_size: int) -> int:

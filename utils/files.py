@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,6 +71,15 @@ def read_record(path: Path | str, **fields: type) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(value.get(name), kind) for name, kind in fields.items()):
         raise UserError(f"{path} does not hold what was written there; restore it, or move it away")
     return value
+
+
+def crc32(path: Path | str) -> int:
+    """The CRC-32 of a file."""
+    checksum = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def human_bytes(count: float) -> str:

@@ -2,12 +2,14 @@ import errno
 import json
 import signal
 import time
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from utils.cli import UserError
-from utils.files import atomic_open, human_bytes, locked, read_json, read_record, write_bytes, write_json
+from utils.files import atomic_open, crc32, human_bytes, locked, read_json, read_record, write_bytes, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -80,6 +82,12 @@ def test_a_record_of_another_shape_is_named(tmp_path, text):
         read_record(tmp_path / "a.json", count=int)
     (tmp_path / "a.json").write_text('{"count": 3, "name": "x"}')
     assert read_record(tmp_path / "a.json", count=int) == {"count": 3, "name": "x"}
+
+
+def test_crc32_of_more_than_a_block(tmp_path):
+    data = np.random.default_rng(0).bytes((1 << 20) + 7)
+    (tmp_path / "a").write_bytes(data)
+    assert crc32(tmp_path / "a") == zlib.crc32(data)
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KB"),
