@@ -87,7 +87,7 @@ def test_a_killed_extraction_goes_on(tmp_path, start):
     assert contents(tmp_path / "out") == files
 
 
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "..\\x", "..", ".", ""])
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/x", "..\\x", "..", ".", ""])
 def test_names_that_leave_the_folder(tmp_path, name):
     refuses(write_zip(tmp_path / "a.zip", {"good": b"1", name: b"2"}), "which could leave the folder")
 
