@@ -18,7 +18,7 @@ from torch import Tensor
 
 from linear_eval.evaluate import evaluate
 from linear_eval.extract import extract
-from linear_eval.probe_cached import standardisation
+from linear_eval.probe_cached import Standardise
 from linear_eval.probe_paper import BATCH_SIZE, fit_linear
 from linear_eval.rows import Row, encoder_row, random_row
 from linear_eval.task import Task, load_task
@@ -41,9 +41,9 @@ def on_the_middle(row: Row, task: Task, rows: np.ndarray, device: torch.device) 
 
 
 def standardised(row: Row, task: Task, rows: np.ndarray, device: torch.device) -> Row:
-    """`row` with features of mean 0 and standard deviation 1 over the training images numbered `rows`."""
-    mean, inverse = standardisation(extract(row, task.train, device, rows))
-    return dataclasses.replace(row, features=lambda images: (row.features(images) - mean) * inverse)
+    """`row` with features standardised over the training images numbered `rows`, as `cached` has them."""
+    standardise = Standardise.of(extract(row, task.train, device, rows))
+    return dataclasses.replace(row, features=lambda images: standardise(row.features(images)))
 
 
 def main() -> None:

@@ -1,15 +1,20 @@
 """Protocol `cached`: multinomial logistic regression on features computed once.
 
-For standardised features x (mean 0, standard deviation 1 over the training set), labels y and weights W, b it minimises
+For standardised features z (mean 0 and standard deviation 1 over the training images, then held to -10..10), labels y
+and weights W, b it minimises
 
-    (1/N) Σ_i −log softmax(W x_i + b)[y_i]  +  (λ/2) ‖W‖²
+    (1/N) Σ_i −log softmax(W z_i + b)[y_i]  +  (λ/2) ‖W‖²
 
 by L-BFGS with strong-Wolfe line search on the full batch; b is not penalised. This is scikit-learn's
 LogisticRegression with C = 1 / (λ N). λ is chosen on a fifth of the *training* set, held out class by class by seed:
-the value of L2_GRID with the lowest cross-entropy there. A probe with that λ is then fitted to the whole training set.
+the value with the highest accuracy there (`choose_l2`). A probe with that λ is then fitted to the whole training set.
 The validation set takes no part in any of this.
+
+Why a bound: a feature that is active in one of 800 images has a tiny standard deviation, and another image may lie
+3,000 of them away. Its scores, and any mean over images, would be those of one feature of one image.
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,83 +25,88 @@ from torch.nn import functional as F
 from utils.cli import UserError
 from utils.seeding import permutation, stable_key
 
-L2_GRID = tuple(10.0 ** (exponent / 2) for exponent in range(2, -11, -1))  # λ: 10, 3.16, … 1e-5, from strong to weak
+BOUND = 10.0  # of standardised features
+COARSE = tuple(range(1, -6, -1))  # log10 λ: 10, 1, ... 1e-5
+FINER = (1 / 2, 1 / 4)  # then so far to each side of the best
 HELD_OUT = 0.2  # of the training images of each class
+PART = 8192  # rows that are worked on at a time
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """Columns with mean 0 and standard deviation 1, held to ±BOUND. mean, inverse_std: float32 [D]."""
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Standardise":
+        """As the columns of features, float32 [N, D], need it.
+
+        Constant columns become 0; constant is what varies by less than 1e-4 of its mean, too little for float32.
+        """
+        parts = features.split(PART)
+        mean = sum(part.double().sum(0) for part in parts) / len(features)
+        std = (sum((part.double() - mean).square().sum(0) for part in parts) / len(features)).sqrt()
+        return cls(mean.float(), torch.where(std > 1e-4 * mean.abs() + 1e-30, 1 / std, 0.0).float())
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """float32 [N, D], both; a copy."""
+        return ((features - self.mean) * self.inverse_std).clamp_(-BOUND, BOUND)
 
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Class scores of features as they come: `F.linear(features, weight, bias)`, float32 [classes, D] and [classes]."""
+    """Class scores of features as they come, float32 [N, D]."""
 
-    weight: Tensor
-    bias: Tensor
+    standardise: Standardise
+    weight: Tensor  # float32 [classes, D]
+    bias: Tensor  # float32 [classes]
     l2: float
-    path: tuple[dict[str, float], ...] = ()  # what was tried: l2, cross-entropy and accuracy on the held-out images
+    path: tuple[dict[str, float], ...] = ()  # what was tried, by falling l2: accuracy (%) on the held-out images
 
     def predict(self, features: Tensor) -> Tensor:
         """The likeliest class of each row: features float32 [N, D] -> int64 [N]."""
-        return F.linear(features, self.weight, self.bias).argmax(1)
-
-
-def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and 1 / standard deviation of each column, float32 [D].
-
-    Constant columns get 0, so they are ignored; constant is what varies by less than 1e-4 of its mean, where float32
-    scores, which take the mean off again, would be mostly rounding.
-    """
-    parts = features.split(8192)
-    mean = sum(part.double().sum(0) for part in parts) / len(features)
-    std = (sum((part.double() - mean).square().sum(0) for part in parts) / len(features)).sqrt()
-    inverse = torch.where(std > 1e-4 * mean.abs() + 1e-30, 1 / std, 0.0)
-    return mean.float(), inverse.float()
+        parts = features.split(PART)
+        return torch.cat([F.linear(self.standardise(part), self.weight, self.bias).argmax(1) for part in parts])
 
 
 class LogisticRegression:
-    """The objective above on fixed data, minimised for one λ after another, each from the last solution.
+    """The objective above on fixed data. z: float32 [N, D], about standardised. labels: int64 [N] in [0, classes).
 
-    features: float32 [N, D], never copied: standardisation acts on the weights instead, since
-    W ((x − mean) / std) + b = (W / std) x + (b − (W / std) mean). labels: int64 [N].
-
-    L-BFGS works on Z = W L, where L Lᵀ = correlation matrix / classes + λ is about the curvature of the objective (the
+    L-BFGS works on V = W L, where L Lᵀ = correlation matrix / classes + λ is about the curvature of the objective (the
     shape of Böhning's 1992 bound). The minimum is the same; at 1,024 correlated features it is reached in tens of
     passes over the data instead of hundreds.
     """
 
-    def __init__(self, features: Tensor, labels: Tensor, classes: int):
-        self.features, self.labels = features, labels
-        self.mean, self.inverse_std = standardisation(features)
-        self.weight = features.new_zeros(classes, features.shape[1])  # acts on standardised features
-        self.bias = features.new_zeros(classes)
-        # Centred before they are multiplied: the difference of two large products may have negative eigenvalues.
-        parts = ((part - self.mean) * self.inverse_std for part in features.split(8192))
-        self.curvature = sum(part.T @ part for part in parts) / (len(features) * classes)
+    def __init__(self, z: Tensor, labels: Tensor, classes: int):
+        self.z, self.labels, self.classes = z, labels, classes
+        self.curvature = z.T @ z / (len(z) * classes)
 
     def objective(self, weight: Tensor, bias: Tensor, l2: float) -> Tensor:
-        raw_weight = weight * self.inverse_std
-        scores = F.linear(self.features, raw_weight, bias - raw_weight @ self.mean)
-        return F.cross_entropy(scores, self.labels) + l2 / 2 * weight.square().sum()
+        return F.cross_entropy(F.linear(self.z, weight, bias), self.labels) + l2 / 2 * weight.square().sum()
 
-    def fit(self, l2: float, tolerance: float = 1e-6) -> LinearProbe:
-        """Minimise for `l2` from the last solution, until no entry of the gradient in Z is above `tolerance`."""
+    def fit(self, l2: float, start: tuple[Tensor, Tensor] | None = None,
+            tolerance: float = 1e-6) -> tuple[Tensor, Tensor]:
+        """Weight [classes, D] and bias [classes] of the minimum for `l2`: no entry of the gradient in V is above
+        `tolerance`. `start` is where to begin (None: at 0)."""
+        weight, bias = start or (self.z.new_zeros(self.classes, self.z.shape[1]), self.z.new_zeros(self.classes))
         # A preconditioner need not be exact: the 1e-3 keeps its factorisation safe in float32.
-        identity = torch.eye(len(self.mean), device=self.mean.device)
+        identity = torch.eye(self.z.shape[1], device=self.z.device)
         root = torch.linalg.cholesky(self.curvature + (l2 + 1e-3) * identity)
         inverse_root = torch.linalg.solve_triangular(root, identity, upper=False)
-        z = (self.weight @ root).requires_grad_()
-        bias = self.bias.clone().requires_grad_()
-        optimizer = torch.optim.LBFGS([z, bias], max_iter=500, history_size=10, line_search_fn="strong_wolfe",
+        v, bias = (weight @ root).requires_grad_(), bias.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([v, bias], max_iter=500, history_size=10, line_search_fn="strong_wolfe",
                                       tolerance_grad=tolerance, tolerance_change=1e-9)
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            loss = self.objective(z @ inverse_root, bias, l2)
+            loss = self.objective(v @ inverse_root, bias, l2)
             loss.backward()
             return loss
 
         optimizer.step(closure)
-        self.weight, self.bias = (z @ inverse_root).detach(), bias.detach()
-        raw_weight = self.weight * self.inverse_std
-        return LinearProbe(raw_weight, self.bias - raw_weight @ self.mean, l2)
+        return (v @ inverse_root).detach(), bias.detach()
 
 
 def split_held_out(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -117,31 +127,47 @@ def split_held_out(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.sort(np.concatenate(fit)), np.sort(np.concatenate(held_out))
 
 
-def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int) -> tuple[dict[str, float], ...]:
-    """Walk L2_GRID from strong to weak, each fit starting from the last, and measure each on held-out training images.
-
-    Stops at the first value that is worse than the one before. Returns the path: l2, cross_entropy, accuracy (%).
-    """
+def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int) -> dict[float, float]:
+    """Accuracy (%) on held-out training images for each log10 λ tried: powers of ten, then ever closer to the best."""
     fit, held_out = (torch.from_numpy(rows).to(features.device) for rows in split_held_out(labels.cpu().numpy(), seed))
-    regression = LogisticRegression(features[fit], labels[fit], classes)
-    left_out, left_out_labels = features[held_out], labels[held_out]
-    path: list[dict[str, float]] = []
-    for l2 in L2_GRID:
-        probe = regression.fit(l2, tolerance=1e-4)  # a choice needs no more
-        scores = F.linear(left_out, probe.weight, probe.bias)
-        path.append({"l2": l2, "cross_entropy": F.cross_entropy(scores, left_out_labels).item(),
-                     "accuracy": 100 * (scores.argmax(1) == left_out_labels).double().mean().item()})
-        if len(path) > 1 and path[-1]["cross_entropy"] > path[-2]["cross_entropy"]:
-            break
-    return tuple(path)
+    standardise = Standardise.of(features[fit])
+    regression = LogisticRegression(standardise(features[fit]), labels[fit], classes)
+    z, answers = standardise(features[held_out]), labels[held_out]
+    solutions, accuracy = {}, {}
+
+    def measure(exponent: float) -> None:
+        nearest = min(solutions, key=lambda tried: abs(tried - exponent), default=None)
+        solution = regression.fit(10.0**exponent, solutions.get(nearest), tolerance=1e-3)  # a choice needs no more
+        solutions[exponent] = solution
+        accuracy[exponent] = 100 * (F.linear(z, *solution).argmax(1) == answers).double().mean().item()
+
+    for exponent in COARSE:
+        measure(exponent)
+    for step in FINER:
+        middle = best(accuracy)
+        measure(middle + step)
+        measure(middle - step)
+    return accuracy
+
+
+def best(accuracy: dict[float, float]) -> float:
+    """The log10 λ of the highest accuracy; of equals the largest, as it asks least of the data."""
+    return max(accuracy, key=lambda exponent: (accuracy[exponent], exponent))
 
 
 def fit_probe(features: Tensor, labels: Tensor, classes: int, seed: int) -> LinearProbe:
     """A probe on the whole training set, with the λ that `choose_l2` finds best.
 
-    features: float32 [N, D]; labels: int64 [N] in [0, classes), on the same device.
+    features: float32 [N, D]; labels: int64 [N] in [0, classes), on the same device. A λ at an end of what was tried
+    gives a warning on stderr.
     """
-    path = choose_l2(features, labels, classes, seed)
-    l2 = min(path, key=lambda tried: tried["cross_entropy"])["l2"]
-    probe = LogisticRegression(features, labels, classes).fit(l2)
-    return LinearProbe(probe.weight, probe.bias, l2, path)
+    accuracy = choose_l2(features, labels, classes, seed)
+    exponent = best(accuracy)
+    if exponent in (min(accuracy), max(accuracy)):
+        end = "weakest" if exponent < 0 else "strongest"
+        print(f"warning: the best L2 weight, {10.0**exponent:g}, is the {end} that was tried: the features may say "
+              "nothing about these classes, or the training images be too few", file=sys.stderr)
+    standardise = Standardise.of(features)
+    solution = LogisticRegression(standardise(features), labels, classes).fit(10.0**exponent)
+    path = tuple({"l2": 10.0**tried, "accuracy": accuracy[tried]} for tried in sorted(accuracy, reverse=True))
+    return LinearProbe(standardise, *solution, 10.0**exponent, path)

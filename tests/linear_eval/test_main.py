@@ -36,7 +36,7 @@ def encoder(tmp_path) -> Path:
 
 
 def test_result_and_repetition(folder, encoder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(probe_cached, "L2_GRID", (1.0, 0.1))  # 3,072 raw pixels make the whole path slow
+    monkeypatch.setattr(probe_cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
     output = tmp_path / "results" / "noise.json"
     arguments = ("--data", folder, "--encoder", encoder, "--output", output, "--baselines", "--train-limit", 12)
     call(monkeypatch, *arguments)

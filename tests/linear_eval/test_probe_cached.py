@@ -3,10 +3,11 @@ import pytest
 import torch
 from scipy.special import log_softmax
 from sklearn import linear_model
-from sklearn.preprocessing import StandardScaler
-from torch.nn import functional as F
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from linear_eval.probe_cached import L2_GRID, LogisticRegression, fit_probe, split_held_out
+from linear_eval.probe_cached import BOUND, LogisticRegression, Standardise, best, choose_l2, fit_probe, split_held_out
 from utils.cli import UserError
 
 
@@ -23,40 +24,34 @@ def planted(n: int, noise: float = 1.0, d: int = 30, classes: int = 4) -> tuple[
 @pytest.mark.parametrize("l2", [10.0, 0.1, 1e-2, 1e-3, 1e-5])
 def test_agrees_with_scikit_learn(l2):
     x, y = planted(400)
-    probe = LogisticRegression(x, y, 4).fit(l2)
-    scaler = StandardScaler().fit(x.double().numpy())
-    z = scaler.transform(x.double().numpy())
+    z = Standardise.of(x)(x)
+    weight, bias = (part.double().numpy() for part in LogisticRegression(z, y, 4).fit(l2))
+    z = StandardScaler().fit_transform(x.double().numpy())
     reference = linear_model.LogisticRegression(C=1 / (l2 * len(x)), tol=1e-9, max_iter=20_000).fit(z, y.numpy())
 
     def objective(weight: np.ndarray, bias: np.ndarray) -> float:
         likelihood = log_softmax(z @ weight.T + bias, axis=1)[np.arange(len(z)), y]
         return -likelihood.mean() + l2 / 2 * (weight**2).sum()
 
-    weight = probe.weight.double().numpy() * scaler.scale_
-    bias = probe.bias.double().numpy() + probe.weight.double().numpy() @ scaler.mean_
-    best = objective(reference.coef_, reference.intercept_)
-    assert objective(weight, bias) == pytest.approx(best, rel=1e-4)
-    agree = (reference.predict(z) == probe.predict(x).numpy()).mean()
-    assert agree > 0.99
+    assert objective(weight, bias) == pytest.approx(objective(reference.coef_, reference.intercept_), rel=1e-4)
+    assert (reference.predict(z) == (z @ weight.T + bias).argmax(1)).mean() > 0.99
 
 
 def test_more_features_than_images_agrees_with_scikit_learn():
     random = np.random.default_rng(0)
     x, y = random.normal(0, 1, (60, 200)), random.integers(0, 3, 60)
-    x -= x.mean(0)
-    x /= x.std(0)
-    probe = LogisticRegression(torch.from_numpy(x).float(), torch.from_numpy(y), 3).fit(0.1)
+    weight, _ = LogisticRegression(torch.from_numpy(x).float(), torch.from_numpy(y), 3).fit(0.1)
     reference = linear_model.LogisticRegression(C=1 / (0.1 * 60), tol=1e-9, max_iter=20_000).fit(x, y)
-    np.testing.assert_allclose(probe.weight, reference.coef_, atol=2e-3)
+    np.testing.assert_allclose(weight, reference.coef_, atol=2e-3)
 
 
 def test_warm_and_cold_starts_meet():
     x, y = planted(300)
-    warm = LogisticRegression(x, y, 4)
+    regression = LogisticRegression(Standardise.of(x)(x), y, 4)
+    warm = None
     for l2 in (1.0, 0.1, 0.01):
-        probe = warm.fit(l2)
-    cold = LogisticRegression(x, y, 4).fit(0.01)
-    losses = [F.cross_entropy(F.linear(x, p.weight, p.bias), y).item() for p in (probe, cold)]
+        warm = regression.fit(l2, warm)
+    losses = [regression.objective(*solution, 0.01).item() for solution in (warm, regression.fit(0.01))]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
@@ -72,21 +67,66 @@ def test_reaches_the_best_possible_accuracy():
     assert abs(accuracy - 0.8413) < 0.012  # 4 standard errors of 20,000 trials, and what 4,000 training images cost
 
 
-def test_useless_features_get_strong_regularisation_and_useful_ones_little():
+def test_useless_features_get_strong_regularisation_and_a_warning(capsys):
     random = np.random.default_rng(4)
-    y = torch.from_numpy(random.integers(0, 3, 300))
-    noise = torch.from_numpy(random.normal(0, 1, (300, 50))).float()
-    assert fit_probe(noise, y, 3, seed=0).l2 == max(L2_GRID)
-    clear = noise.clone()
-    clear[:, :3] += 20 * torch.eye(3)[y]
-    assert fit_probe(clear, y, 3, seed=0).l2 < 1e-2
+    x = torch.from_numpy(random.normal(0, 1, (300, 50))).float()
+    rare = torch.zeros(300, dtype=torch.int64)
+    rare[:60] = 1 + torch.arange(60) % 2  # to say "class 0" is right for four of five, and nothing tells the others
+    assert fit_probe(x, rare, 3, seed=0).l2 >= 10
+    assert "is the strongest that was tried" in capsys.readouterr().err
+
+
+def test_what_is_rare_but_clear_gets_weak_regularisation(capsys):
+    """A class of 5 images in 400, marked by a direction of its own, is told from the rest only by large weights."""
+    random = np.random.default_rng(4)
+    x, y = random.normal(0, 1, (400, 20)), np.repeat([0, 1], [380, 20])
+    x[y == 1, 3] += 8
+    assert fit_probe(torch.from_numpy(x).float(), torch.from_numpy(y), 2, seed=0).l2 < 0.5
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_choice_is_best_of_its_path_and_depends_on_seed_alone():
     x, y = planted(200, noise=6.0)
     probe, again, other = fit_probe(x, y, 4, seed=0), fit_probe(x, y, 4, seed=0), fit_probe(x, y, 4, seed=1)
     assert torch.equal(probe.weight, again.weight) and probe.path == again.path != other.path
-    assert probe.l2 == min(probe.path, key=lambda tried: tried["cross_entropy"])["l2"]
+    assert probe.l2 == max(probe.path, key=lambda tried: tried["accuracy"])["l2"]  # the path falls: of equals the first
+    tried = [step["l2"] for step in probe.path]
+    assert tried == sorted(tried, reverse=True) and max(tried) >= 10 and min(tried) <= 1e-5  # no stop on the way
+
+
+def test_of_equals_the_strongest_is_chosen():
+    assert best({1: 40.0, 0: 62.5, -0.5: 62.0, -1: 62.5, -2: 50.0}) == 0
+
+
+def test_choice_is_that_of_scikit_learns_grid_search():
+    x, y = planted(500, noise=6.0)
+    accuracy = choose_l2(x, y, 4, seed=0)
+    fit, held_out = split_held_out(y.numpy(), 0)
+    fold = np.full(len(x), -1)
+    fold[held_out] = 0
+    pipeline = make_pipeline(StandardScaler(), FunctionTransformer(np.clip, kw_args={"a_min": -BOUND, "a_max": BOUND}),
+                             linear_model.LogisticRegression(tol=1e-6, max_iter=20_000))
+    grid = {"logisticregression__C": [1 / (10.0**exponent * len(fit)) for exponent in accuracy]}
+    search = GridSearchCV(pipeline, grid, cv=PredefinedSplit(fold), refit=False).fit(x.double().numpy(), y.numpy())
+    image = 100 / len(held_out)  # rounding may turn one or two
+    np.testing.assert_allclose(list(accuracy.values()), 100 * search.cv_results_["mean_test_score"], atol=2.5 * image)
+    assert max(accuracy.values()) > 100 * search.best_score_ - 2.5 * image
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nearly_dead_columns_cost_less_than_a_point(seed):
+    """Twelve columns, each active in two images of a thousand and by amounts that differ a thousandfold."""
+    random = np.random.default_rng(seed)
+    means, y = random.normal(0, 1, (10, 30)), random.integers(0, 10, 6000)
+    clean = means[y] + 2 * random.normal(0, 1, (6000, 30))
+    dead = (random.random((6000, 12)) < 0.002) * 10 ** random.uniform(-3, 0, (6000, 12))
+    x, y = torch.from_numpy(np.hstack([clean, dead])).float(), torch.from_numpy(y)
+
+    def accuracy(columns: int) -> float:
+        probe = fit_probe(x[:1000, :columns], y[:1000], 10, seed)
+        return 100 * (probe.predict(x[1000:, :columns]) == y[1000:]).double().mean().item()
+
+    assert accuracy(42) > accuracy(30) - 1
 
 
 def test_held_out_takes_a_fifth_of_every_class():

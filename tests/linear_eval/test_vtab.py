@@ -38,7 +38,7 @@ def root(tmp_path, make_images):
 @pytest.fixture
 def call(root, encoders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(probe_cached, "L2_GRID", (1.0, 0.1))  # 3,072 raw pixels make the whole path slow
+    monkeypatch.setattr(probe_cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
 
     def command(*arguments: object, root=root, encoders=encoders) -> None:
         monkeypatch.setattr(sys, "argv", ["vtab", str(encoders), "--root", str(root), *map(str, arguments), "--gpus"])
