@@ -1,5 +1,4 @@
 import hashlib
-from pathlib import Path
 
 import pytest
 import torch
@@ -39,12 +38,15 @@ def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
 
 
 def test_torchvisions_weights(tmp_path, monkeypatch):
-    """A file where torchvision keeps what it has downloaded, so that nothing is fetched."""
+    """A file where torchvision keeps what it has downloaded, with its hash as published, so nothing is fetched."""
     weights = torchvision.models.ResNet18_Weights.DEFAULT
     model = torchvision.models.resnet18(weights=None).eval()
-    cache = tmp_path / "hub" / "checkpoints" / Path(weights.url).name
-    cache.parent.mkdir(parents=True)
-    torch.save(model.state_dict(), cache)
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    torch.save(model.state_dict(), cache / "file")
+    name = f"resnet18-{hashlib.sha256((cache / 'file').read_bytes()).hexdigest()[:8]}.pth"
+    (cache / "file").rename(cache / name)
+    monkeypatch.setattr(weights.value, "url", f"https://download.pytorch.org/models/{name}")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     row = encoder_row("torchvision:resnet18", CPU)
     assert row.name == "torchvision:resnet18" and row.facts["architecture"] == "resnet18"
