@@ -23,7 +23,7 @@ from linear_eval.protocols import PROTOCOLS
 from linear_eval.rows import baseline_row, encoder_row, random_row
 from linear_eval.task import load_task
 from utils.cli import UserError, parser, positive_int, run
-from utils.devices import choose_device
+from utils.devices import add_precision, choose_device
 from utils.files import write_json
 
 
@@ -41,6 +41,7 @@ def options() -> Any:
                          help="of --random-init")
     options.add_argument("--width", type=float, default=1.0, help="of the SmallAlexNet of --random-init")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
+    add_precision(options)
     options.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
     options.add_argument("--train-limit", type=positive_int, help="training images to use, drawn by --seed")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
@@ -70,15 +71,16 @@ def main() -> None:
     device = choose_device(args.gpus)
     task = load_task(args.data, args.task)
     if args.encoder:
-        row = encoder_row(args.encoder, device, args.layer, args.name)
+        row = encoder_row(args.encoder, device, args.layer, args.name, args.precision)
     elif args.random_init:
-        row = random_row(args.seed, device, args.layer, args.width, args.architecture)
+        row = random_row(args.seed, device, args.layer, args.width, args.architecture, args.precision)
     else:
         row = baseline_row(args.baseline)
     rows = [row]
     if args.baselines:
         kind = {key: row.facts[key] for key in ("architecture", "width") if key in row.facts}
-        others = [random_row(args.seed, device, args.layer, **kind), *(baseline_row(name) for name in BASELINES)]
+        others = [random_row(args.seed, device, args.layer, precision=args.precision, **kind),
+                  *(baseline_row(name) for name in BASELINES)]
         rows += [other for other in others if other.name != row.name]
 
     if args.output.is_dir():

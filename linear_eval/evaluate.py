@@ -61,8 +61,7 @@ def finished(path: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
     found = read_json(path)
     if not isinstance(found, dict) or "accuracy" not in found:
         raise UserError(f"{path} is not a result of linear_eval; choose another --output")
-    kept = expected.keys() - {"precision"}  # which follows the machine, not the command
-    if said := changes({key: found.get(key) for key in kept}, {key: expected[key] for key in kept}):
+    if said := changes({key: found.get(key) for key in expected}, expected):
         raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
     return found
 

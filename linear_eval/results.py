@@ -1,7 +1,7 @@
 """Result files: reading them, what makes two of them repetitions of one measurement, and what makes them contradict.
 
     cells = collect(read_results([Path("results/cifar10")]))
-    mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25), Condition("cifar10", "cached", 5000)])
+    mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25, "bfloat16"), Condition("cifar10", "cached", 5000)])
 """
 
 import math
@@ -15,7 +15,7 @@ from utils.cli import UserError
 from utils.files import read_json
 
 NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
-TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "selection")
+TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "precision", "selection")
 SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
 Result = dict[str, Any]
 
@@ -32,11 +32,12 @@ class Condition(NamedTuple):
 
 
 class RowKey(NamedTuple):
-    """A row of the table; layer "" and width 0 for rows without a network."""
+    """A row of the table; layer "", width 0 and precision "" for rows without a network."""
 
     name: str
     layer: str  # "fc6" of a SmallAlexNet, "ResNet50.avgpool" of another architecture
     width: float
+    precision: str = ""  # "bfloat16" or "float32", in which the network was computed; "" where a result does not say
 
 
 Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
@@ -65,11 +66,15 @@ def task_of(result: Result) -> str:
     return result["task"] if result.get("task_complete", True) else f"{result['task']} (partial)"
 
 
+def precision(result: Result) -> str:
+    return result.get("precision", "") if result.get("layer") else ""
+
+
 def row_of(result: Result) -> RowKey:
     layer = result.get("layer", "")
     if layer and architecture(result) != "SmallAlexNet":
         layer = f"{architecture(result)}.{layer}"
-    return RowKey(result["encoder"], layer, result.get("width", 0))
+    return RowKey(result["encoder"], layer, result.get("width", 0), precision(result))
 
 
 def condition_of(result: Result) -> Condition:
@@ -139,10 +144,10 @@ def read_results(sources: Sequence[Path]) -> list[Result]:
 def distinct(results: Sequence[Result]) -> list[Result]:
     """Each measurement once, however often it was read (a file named twice, a baseline beside several encoders).
 
-    A cell is an encoder, layer, width, task, protocol, number of training images and seed. Baselines and random
-    initialisations are computed again on every machine; such copies count as one, their mean, if they lie within two
-    standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different runs, or
-    if one task name stands for different images.
+    A cell is an encoder, layer, width, precision, task, protocol, number of training images and seed. Baselines and
+    random initialisations are computed again on every machine; such copies count as one, their mean, if they lie within
+    two standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different
+    runs, or if one task name stands for different images.
     """
     images: dict[tuple[str, bool], Result] = {}  # by task; VTAB-1k's lists are images of their own
     cells: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
@@ -190,24 +195,26 @@ class Setting(NamedTuple):
     protocol: str
     limit: float  # training images at most, as `--train-limit`; infinite: all
     selection: str  # how they are taken where a task has more
+    precision: str = ""  # that networks were computed in
 
     def __str__(self) -> str:
         images = "all training images" if self.selection == "all" else (
             f"up to {self.limit:,} training images ({self.selection})")
         features = f", {self.layer} of {self.architecture}" if self.layer else ""
         width = f" at width {self.width:g}" if self.width not in (0, 1) else ""
-        return f"protocol {self.protocol}, {images}{features}{width}"
+        return f"protocol {self.protocol}, {images}{features}{width}" + f", {self.precision}" * bool(self.precision)
 
     def takes(self, result: Result) -> bool:
         """Whether `result` was made so. All of a small task is also at most a large number of its images."""
-        if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != self[:3]):
+        network = (self.architecture, self.layer, self.width, self.precision)
+        if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != network):
             return False
-        train = result["counts"]["train"]
-        return train <= self.limit if selection(result) == "all" else (train, selection(result)) == self[4:]
+        train, how = result["counts"]["train"], selection(result)
+        return train <= self.limit if how == "all" else (train, how) == (self.limit, self.selection)
 
 
-def _network(result: Result) -> tuple[str, str, float]:
-    return architecture(result), result.get("layer", ""), result.get("width", 0)
+def _network(result: Result) -> tuple[str, str, float, str]:
+    return architecture(result), result.get("layer", ""), result.get("width", 0), precision(result)
 
 
 def settings(results: Sequence[Result]) -> list[Setting]:
@@ -220,6 +227,7 @@ def settings(results: Sequence[Result]) -> list[Setting]:
     for result in sorted(results, key=lambda result: selection(result) == "all"):  # the limits first
         if not any(setting.takes(result) for setting in found):
             limit = math.inf if selection(result) == "all" else result["counts"]["train"]
-            found.add(Setting(*_network(result), result["protocol"], limit, selection(result)))
+            *network, computed_in = _network(result)
+            found.add(Setting(*network, result["protocol"], limit, selection(result), computed_in))
     return sorted(found, key=lambda it: (it.architecture != "SmallAlexNet", it.layer != "fc6", it.protocol != "paper",
                                          -it.limit, -it.width, it))

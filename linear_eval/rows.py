@@ -26,9 +26,11 @@ class Row:
     view: View = SMALL_VIEW
 
 
-def network_row(name: str, model: Encoder, device: torch.device, layer: str | None, **facts: Any) -> Row:
-    """A row for `model`, at the layer its architecture is probed at if `layer` is None."""
-    dtype = choose_precision(device, "auto")
+def network_row(name: str, model: Encoder, device: torch.device, layer: str | None, precision: str,
+                **facts: Any) -> Row:
+    """A row for `model`, at the layer its architecture is probed at if `layer` is None, computed in `precision`
+    ("auto", "bfloat16" or "float32", see `utils.devices.choose_precision`)."""
+    dtype = choose_precision(device, precision)
     layer = layer or model.PROBED
     facts = {"architecture": type(model).__name__, "layer": layer, **facts,
              "precision": str(dtype).removeprefix("torch.")}
@@ -38,7 +40,8 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
 
-def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None) -> Row:
+def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None,
+                precision: str = "auto") -> Row:
     """The encoder file `source`, or "torchvision:NAME", a model with the weights that torchvision publishes.
 
     A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
@@ -51,18 +54,19 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
         for key, tensor in model.state_dict().items():
             digest.update(key.encode() + tensor.numpy().tobytes())
         facts = {"architecture": str(source).removeprefix(TORCHVISION), "encoder_sha256": digest.hexdigest()}
-        return network_row(name or str(source), model, device, layer, kind="encoder", **facts)
+        return network_row(name or str(source), model, device, layer, precision, kind="encoder", **facts)
     path = Path(source)
     model = load_any_encoder(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return network_row(name or default_name(path), model, device, layer, kind="encoder", encoder_sha256=sha256)
+    return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",
+                       encoder_sha256=sha256)
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
-               architecture: str = "SmallAlexNet") -> Row:
+               architecture: str = "SmallAlexNet", precision: str = "auto") -> Row:
     """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, or a ResNet50."""
     model = ResNet50().initialize(seed) if architecture == "ResNet50" else random_encoder(seed, width)
-    return network_row(RANDOM_INIT, model, device, layer, kind="random_init", init_seed=seed)
+    return network_row(RANDOM_INIT, model, device, layer, precision, kind="random_init", init_seed=seed)
 
 
 def baseline_row(name: str) -> Row:

@@ -54,11 +54,12 @@ def test_result_and_repetition(folder, encoder, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(("changed", "said"), [
     (("--seed", 1), "seed was 0, now 1"),
     (("--layer", "fc7"), "layer was 'fc6', now 'fc7'"),
+    (("--precision", "bfloat16"), "precision was 'float32', now 'bfloat16'"),
     (("--train-limit", 9), "counts was"),
     (("--baselines",), "without --baselines"),
 ])
 def test_another_result_is_never_overwritten(folder, encoder, tmp_path, monkeypatch, changed, said):
-    arguments = ("--data", folder, "--encoder", encoder, "--output", tmp_path / "result.json")
+    arguments = ("--data", folder, "--encoder", encoder, "--output", tmp_path / "result.json", "--precision", "float32")
     call(monkeypatch, *arguments)
     before = (tmp_path / "result.json").read_bytes()
     with pytest.raises(UserError, match=said):

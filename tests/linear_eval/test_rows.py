@@ -99,3 +99,32 @@ def test_the_random_initialisation_of_a_kind_is_of_that_kind(tmp_path):
         again = random_row(0, CPU, width=row.facts["width"])
         images = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
         assert torch.equal(row.features(images), again.features(images)) and again.facts["width"] == row.facts["width"]
+
+
+def test_the_precision_is_that_asked_for(tmp_path):
+    """And a fact of the row. bfloat16 has 8 bits of mantissa, which shows in every feature."""
+    save_encoder(random_encoder(3, width=0.05), tmp_path / "encoder.pth")
+    images = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
+    exact = encoder_row(tmp_path / "encoder.pth", CPU, precision="float32")
+    short = encoder_row(tmp_path / "encoder.pth", CPU, precision="bfloat16")
+    assert (exact.facts["precision"], short.facts["precision"]) == ("float32", "bfloat16")
+    double = random_encoder(3, width=0.05).double()
+    mean, std = torch.tensor(double.MEAN), torch.tensor(double.STD)
+    with torch.no_grad():
+        x = ((images / 255 - mean) / std).permute(0, 3, 1, 2).double()
+        expected = double(x, layer_index=double.LAYERS.index("fc6")).float()
+    scale = expected.abs().max()
+    assert (exact.features(images) - expected).abs().max() < 1e-5 * scale
+    assert 1e-4 * scale < (short.features(images) - expected).abs().max() < 0.05 * scale
+    assert random_row(3, CPU, width=0.05, precision="float32").facts["precision"] == "float32"
+
+
+@pytest.mark.gpu
+def test_float32_is_no_tf32():
+    """TF32 has 10 bits of mantissa and would be off by 1e-3."""
+    gpu = torch.device("cuda")
+    images = torch.randint(0, 256, (8, 64, 64, 3), dtype=torch.uint8)
+    here, there = (random_row(3, device, precision="float32").features(images.to(device)).cpu()
+                   for device in (CPU, gpu))
+    assert (here - there).abs().max() < 3e-5 * here.abs().max()
+    assert torch.backends.cudnn.allow_tf32  # left as it was
