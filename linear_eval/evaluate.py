@@ -47,7 +47,7 @@ def identity(task: Task, row: Row, protocol: str, train_limit: int | None, seed:
     elif count < available and selection == "given list":
         selection = "part of given list"
     return {"encoder": row.name, **row.facts, "view": str(row.view), "task": task.name, "task_sha256": task.sha256,
-            "task_complete": task.complete, "protocol": protocol, "seed": seed,
+            "contents_sha256": task.contents_sha256, "task_complete": task.complete, "protocol": protocol, "seed": seed,
             "selection": selection, "counts": counts}
 
 

@@ -16,6 +16,7 @@ from utils.files import read_json
 
 NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
 TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "precision", "selection")
+IMAGES = ("task_sha256", "contents_sha256")  # of a task's files; results from before contents were hashed lack these
 SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
 Result = dict[str, Any]
 
@@ -149,13 +150,14 @@ def distinct(results: Sequence[Result]) -> list[Result]:
     two standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different
     runs, or if one task name stands for different images.
     """
-    images: dict[tuple[str, bool], Result] = {}  # by task; VTAB-1k's lists are images of their own
+    images: dict[tuple[str, str, bool], Result] = {}  # by fact and task; VTAB-1k's lists are images of their own
     cells: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
     for result in results:
-        first = images.setdefault((task_of(result), selection(result) == "given list"), result)
-        if first.get("task_sha256") != result.get("task_sha256"):
-            raise UserError(f"{_both(first, result)} measure on different images that are both called "
-                            f"{result['task']!r}; name one with --task when probing")
+        for fact in (fact for fact in IMAGES if fact in result):
+            first = images.setdefault((fact, task_of(result), selection(result) == "given list"), result)
+            if first[fact] != result[fact]:
+                raise UserError(f"{_both(first, result)} measure on different images that are both called "
+                                f"{result['task']!r}; name one with --task when probing")
         cells[row_of(result), condition_of(result), result["seed"]].append(result)
     return [_merged(copies) for _, copies in sorted(cells.items())]
 

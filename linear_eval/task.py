@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.fingerprint import contents_sha256
 from datasets.folder import RECORD, labelled_images
 from datasets.vtab_tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
@@ -58,6 +59,7 @@ class Task:
     train: Split
     val: Split
     sha256: str  # of the files' names and classes, to notice results about different images under one name
+    contents_sha256: str  # of the files' names and contents, to notice other images under the same names
     selection: str = "class-balanced"  # how a limit takes training images; or "uniform", or "given list"
     complete: bool = True  # whether all images of the task are there, by its record
 
@@ -156,9 +158,10 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
         complete = _record(root).get("complete", True)
     if len(classes) < 2:
         raise UserError(f"{root} has one class, {classes[0]!r}; a probe needs at least two")
-    names = [path.relative_to(root).as_posix() for path in train.paths + val.paths]
+    paths = train.paths + val.paths
+    names = [path.relative_to(root).as_posix() for path in paths]
     if listed:  # elsewhere the folder says the class
         names += [str(label) for label in np.concatenate([train.labels, val.labels])]
     sha256 = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     selection = "given list" if listed else "uniform" if found.startswith("vtab-") else "class-balanced"
-    return Task(name or found, classes, train, val, sha256, selection, complete)
+    return Task(name or found, classes, train, val, sha256, contents_sha256(root, paths), selection, complete)

@@ -67,6 +67,19 @@ def test_another_result_is_never_overwritten(folder, encoder, tmp_path, monkeypa
     assert (tmp_path / "result.json").read_bytes() == before
 
 
+def test_other_images_under_the_same_names_are_another_task(folder, tmp_path, monkeypatch):
+    """Two images exchanged, with their sizes and times: the result that is there is not printed for them."""
+    arguments = ("--data", folder, "--baseline", "mean colours", "--output", tmp_path / "result.json")
+    call(monkeypatch, *arguments)
+    call(monkeypatch, *arguments)
+    red, blue = folder / "train/red/0.png", folder / "train/blue/0.png"
+    red.rename(tmp_path / "kept")
+    blue.rename(red)
+    (tmp_path / "kept").rename(blue)
+    with pytest.raises(UserError, match=r"holds another result \(contents_sha256 was"):
+        call(monkeypatch, *arguments)
+
+
 @pytest.mark.slow
 def test_paper_protocol_from_the_command_line(folder, tmp_path):
     """All 100 epochs, with worker processes (in a process of its own: forking from pytest's threads warns)."""

@@ -57,6 +57,15 @@ def test_two_image_sets_under_one_name(tmp_path):
         collect(read_results(sources))
 
 
+def test_other_images_under_the_same_names(tmp_path):
+    """Results from before contents were hashed say nothing of them, and stand beside both."""
+    old, one = result("old"), result("one", contents_sha256="first")
+    assert len(collect([old, one, result("two", contents_sha256="first")])) == 3
+    sources = write(tmp_path, old=old, one=one, other=result("other", contents_sha256="others"))
+    with pytest.raises(UserError, match=r"one.json and .*other.json measure on different images .*--task"):
+        collect(read_results(sources))
+
+
 def test_what_differs_in_a_cells_name_is_no_contradiction():
     others = [{"seed": 1}, {"layer": "conv5"}, {"width": 0.25}, {"architecture": "ResNet50"}, {"protocol": "knn"},
               {"encoder": "stat-spectrum"}, {"task": "vtab-pets", "task_sha256": "pets"}]

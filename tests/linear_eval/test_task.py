@@ -78,6 +78,14 @@ def test_vtab_1k_lists(vtab_1k):
     assert load_task(vtab_1k).sha256 != before
 
 
+def test_contents_are_known_in_both_layouts(vtab_1k, folder):
+    for root, image in ((vtab_1k, vtab_1k / "images/trainval/000004.jpg"), (folder, folder / "val/red/0.png")):
+        before = load_task(root)
+        Image.new("RGB", (40, 30), (0, 0, 99)).save(image)
+        after = load_task(root)
+        assert after.sha256 == before.sha256 and after.contents_sha256 != before.contents_sha256
+
+
 @pytest.mark.parametrize(("line", "said"), [
     ("images/trainval/000001.jpg 47", "line 5: .* below 47"),
     ("images/trainval/000001.jpg", "line 5: .* below 47"),
