@@ -53,6 +53,7 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
     """The baselines, the encoders in `sources`, and random initialisations of their architectures and widths.
 
     Returns these and the number of encoders that cannot be probed; each is named on stderr and keeps no other from it.
+    Raises UserError for two whose results would go to one file.
     """
     listed = [entry(name, 0, lambda name=name: baseline_row(name)) for name in BASELINES]
     kinds: dict[str, dict[str, Any]] = {}
@@ -72,6 +73,12 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
         listed += [entry(f"random-init-{suffix}", seed,
                          lambda seed=seed, kind=kind: random_row(seed, device, layer, precision=precision, **kind))
                    for seed in range(random_inits)]
+    files: dict[tuple[str, int], Entry] = {}
+    for each in listed:
+        other = files.setdefault((each.name, each.seed), each)
+        if other is not each:
+            raise UserError(f"results of {other.row.name!r} and of {each.row.name!r} (seed {each.seed}) would both go "
+                            f"to {each.name}-seed-{each.seed}-...; rename the folder or file of an encoder")
     return listed, failed
 
 
