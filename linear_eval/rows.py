@@ -11,6 +11,7 @@ from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
+from models.released import check_downloaded
 from utils.devices import choose_precision
 
 RANDOM_INIT = "random initialisation"
@@ -46,7 +47,7 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
 
     A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
     the file's, or to its folder's for an encoder.pth or a checkpoint_*. Raises UserError for a file that is no encoder,
-    a name that torchvision has not, or a layer that is not there.
+    one that is not what was downloaded, a name that torchvision has not, or a layer that is not there.
     """
     if str(source).startswith(TORCHVISION):
         model: Encoder = Pretrained(str(source).removeprefix(TORCHVISION))
@@ -58,6 +59,7 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
     path = Path(source)
     model = load_any_encoder(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    check_downloaded(path, sha256)
     return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",
                        encoder_sha256=sha256)
 

@@ -1,4 +1,5 @@
 import hashlib
+import json
 
 import pytest
 import torch
@@ -20,6 +21,20 @@ def test_encoder_row_says_which_encoder(tmp_path):
     assert encoder_row(path, CPU, name="mine").name == "mine"
     images = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
     torch.testing.assert_close(row.features(images), random_row(0, CPU, width=0.05).features(images))
+
+
+def test_a_download_that_was_changed_since_is_refused(tmp_path):
+    """Its own folder's record only: another file beside it, and a record of something else, say nothing."""
+    save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
+    sha256 = hashlib.sha256((tmp_path / "encoder.pth").read_bytes()).hexdigest()
+    record = {"file": "encoder.pth", "sha256": sha256}
+    for fine in (record, {"file": "other.pth", "sha256": "0"}, {"origin": "mine"}, [1]):
+        (tmp_path / "source.json").write_text(json.dumps(fine))
+        assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
+    (tmp_path / "source.json").write_text(json.dumps(record))
+    save_encoder(random_encoder(1, width=0.05), tmp_path / "encoder.pth")  # as many bytes
+    with pytest.raises(UserError, match=r"encoder\.pth is not the file that was downloaded .* download it again"):
+        encoder_row(tmp_path / "encoder.pth", CPU)
 
 
 def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
