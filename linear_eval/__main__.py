@@ -22,7 +22,7 @@ from linear_eval.evaluate import evaluate, finished, identity
 from linear_eval.protocols import PROTOCOLS
 from linear_eval.rows import baseline_row, encoder_row, random_row
 from linear_eval.task import load_task
-from utils.cli import UserError, parser, positive_int, run
+from utils.cli import UserError, parser, positive_int, run, whole_number
 from utils.devices import add_precision, choose_device
 from utils.files import write_json
 
@@ -46,7 +46,7 @@ def options() -> Any:
     options.add_argument("--train-limit", type=positive_int, help="training images to use, drawn by --seed")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
                          help="folder that keeps features for other protocols")
-    options.add_argument("--seed", type=int, default=0, help="of everything random in the probe")
+    options.add_argument("--seed", type=whole_number, default=0, help="of everything random in the probe")
     options.add_argument("--baselines", action="store_true", help="also probe random initialisation of the encoder's "
                          "kind, raw pixels, mean colours and a colour histogram, into the same file")
     options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
@@ -62,8 +62,9 @@ def ready_output(path: Path) -> None:
 
 def show(result: dict[str, Any]) -> None:
     for row in [result, *result.get("baselines", [])]:
-        print(f"{row['encoder']:24s} {row['accuracy']:6.2f} % ± {row['standard_error']:.2f} on {row['task']} "
-              f"({row['protocol']}, {row['counts']['train']} training images, {row['counts']['val']} measured)")
+        error = f" ± {row['standard_error']:.2f}" if "standard_error" in row else ""
+        print(f"{row['encoder']:24s} {row['accuracy']:6.2f} %{error} on {row['task']} ({row['protocol']}, "
+              f"{row['counts']['train']} training images, {result['counts']['val']} measured)")
 
 
 def main() -> None:

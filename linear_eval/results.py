@@ -89,19 +89,30 @@ def load(sources: Sequence[Path]) -> list[Result]:
     JSON in a folder is passed over. Raises UserError for a damaged result, or if a named file is no result."""
     results = []
     for source in sources:
-        for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
+        for path in sorted(filter(Path.is_file, source.rglob("*.json"))) if source.is_dir() else [source]:
             value = read_json(path)
-            if not _is_result(value):
-                if source.is_dir():
-                    continue
+            if _is_result(value):
+                check(value, path)
+                results += [{**entry, "file": str(path)} for entry in (value, *value.get("baselines", []))]
+            elif not source.is_dir():
                 raise UserError(f"{path} is not a result of linear_eval")
-            _check(value, f"the result in {path}")
-            for baseline in value.get("baselines", []):
-                if not _is_result(baseline):
-                    raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
-                _check(baseline, f"a baseline in {path}")
-            results += [{**entry, "file": str(path)} for entry in (value, *value.get("baselines", []))]
     return results
+
+
+def check(value: Any, path: Path) -> None:
+    """Raises UserError, one line, unless `value`, what `path` holds, is a result, and its baselines are."""
+    if not _is_result(value):
+        raise UserError(f"{path} is not a result of linear_eval")
+    _check(value, f"the result in {path}")
+    for baseline in value.get("baselines", []):
+        if not _is_result(baseline):
+            raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
+        _check(baseline, f"a baseline in {path}")
+
+
+def is_text(value: Any) -> bool:
+    """Whether `value` is a string that a table can hold: bytes of a file's name that are not UTF-8 cannot."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
 def _is_result(value: Any) -> bool:
@@ -112,11 +123,11 @@ def _check(result: Result, what: str) -> None:
     """Raises UserError, one line that opens with `what`, for a fact of another type or range than tables rely on."""
     counts = result["counts"] if isinstance(result["counts"], dict) else {}
     train = counts.get("train")
-    fine = {key: isinstance(result.get(key, ""), str) for key in TEXTS} | {
+    fine = {key: is_text(result.get(key, "")) for key in TEXTS} | {
         "seed": _within(result["seed"], 0, math.inf, int),
         "counts": _within(train, 1, math.inf, int) and _within(counts.get("train_available", train), train, math.inf,
                                                                int),
-        "width": _within(result.get("width", 1), 0, math.inf),
+        "width": _within(result.get("width", 1), 0, 1000),
         "accuracy": _within(result["accuracy"], 0, 100),
         "standard_error": _within(result.get("standard_error", 0), 0, 100),
         "task_complete": isinstance(result.get("task_complete", True), bool),

@@ -10,8 +10,10 @@ import torch
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
+from linear_eval.results import is_text
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
 from models.released import check_downloaded
+from utils.cli import UserError
 from utils.devices import choose_precision
 
 RANDOM_INIT = "random initialisation"
@@ -31,6 +33,8 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
                 **facts: Any) -> Row:
     """A row for `model`, at the layer its architecture is probed at if `layer` is None, computed in `precision`
     ("auto", "bfloat16" or "float32", see `utils.devices.choose_precision`)."""
+    if not is_text(name):
+        raise UserError(f"an encoder's name, {name!r}, is not UTF-8; rename its folder or file, or pass --name")
     dtype = choose_precision(device, precision)
     layer = layer or model.PROBED
     facts = {"architecture": type(model).__name__, "layer": layer, **facts,

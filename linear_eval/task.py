@@ -18,6 +18,7 @@ from datasets.fingerprint import contents_sha256
 from datasets.folder import RECORD, labelled_images
 from datasets.vtab_tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
+from linear_eval.results import is_text
 from utils.cli import UserError
 from utils.files import read_json
 from utils.seeding import permutation, stable_key
@@ -87,11 +88,13 @@ def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
 def _listed(root: Path, name: str, split: str, classes: int) -> Split:
     """The images of a VTAB-1k list. Raises UserError naming the line that is wrong."""
     paths, labels = [], []
-    for number, line in enumerate((root / name).read_text().splitlines(), 1):
+    text = (root / name).read_text("utf-8", "surrogateescape")  # as Python spells names that are not UTF-8
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         path, _, label = line.strip().rpartition(" ")
-        if not label.isdecimal() or int(label) >= classes or Path(path).is_absolute() or ".." in Path(path).parts:
+        known = label.isdecimal() and len(label) < 10 and int(label) < classes
+        if not known or Path(path).is_absolute() or ".." in Path(path).parts:
             raise UserError(f"{root / name}, line {number}: {line!r} is not a path inside the folder and a label below "
                             f"{classes}; fetch the list again")
         if not (root / path).is_file():
@@ -133,7 +136,11 @@ def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
 
 def _record(root: Path) -> dict[str, Any]:
     record = read_json(root / RECORD) if (root / RECORD).is_file() else {}
-    return record if isinstance(record, dict) else {}
+    record = record if isinstance(record, dict) else {}
+    if not isinstance(record.get("complete", True), bool):
+        raise UserError(f"{root / RECORD} says that complete is {record['complete']!r:.80}, not true or false; restore "
+                        "it, or run the command that prepares the folder again")
+    return record
 
 
 def is_ready(root: Path) -> bool:
@@ -156,6 +163,8 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
     else:
         found, classes, train, val = _folders(root)
         complete = _record(root).get("complete", True)
+    if not is_text(name or found):
+        raise UserError(f"the task's name, {name or found!r}, is not UTF-8; pass another as --task, or rename {root}")
     if len(classes) < 2:
         raise UserError(f"{root} has one class, {classes[0]!r}; a probe needs at least two")
     paths = train.paths + val.paths

@@ -61,7 +61,7 @@ def read_json(path: Path | str) -> Any:
     """Read a JSON file. Raises UserError when it cannot be parsed."""
     try:
         return json.loads(Path(path).read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
 

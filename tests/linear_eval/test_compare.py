@@ -1,6 +1,7 @@
 """The comparison of many encoders: every row once, what is there left alone."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -99,6 +100,17 @@ def test_another_kind_of_encoder_has_its_own_random_initialisations(runs, tmp_pa
         written.append({path.name for path in (tmp_path / "out").glob("random-init-*")})
     assert written[0] == {"random-init-0.03125-seed-0-cached-8.json"}
     assert written[1] == written[2] == written[0] | {"random-init-0.0625-seed-0-cached-8.json"}
+
+
+def test_an_encoder_whose_name_is_not_utf_8_keeps_no_other_from_the_work(runs, folder, tmp_path, monkeypatch, capsys):
+    (runs / "a").rename(runs / os.fsdecode(b"caf\xe9"))
+    arguments = ["--data", folder, "--encoders", runs, "--output", tmp_path / "out", "--random-inits", 0, "--protocol",
+                 "knn"]
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments), "--gpus"])
+    assert compare.main() == 1
+    assert (tmp_path / "out/b-seed-0-knn-24.json").exists()
+    err = capsys.readouterr().err
+    assert err.count("is not UTF-8; rename its folder") == err.count("error: ") == 2  # seeds
 
 
 def test_one_file_spelt_in_two_ways_is_one(runs, monkeypatch):

@@ -1,6 +1,7 @@
 """Result files: what counts once, what contradicts, and which results share a table."""
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def test_bad_sources(tmp_path):
     ("protocol", ["paper"]), ("layer", 6), ("selection", []), ("width", "full"), ("standard_error", None),
     ("counts", 7), ("counts", {}), ("counts", {"train": "many"}), ("counts", {"train": 0}),
     ("counts", {"train": 20, "train_available": None}), ("counts", {"train": 20, "train_available": 10}),
-    ("task_complete", "no"), ("baselines", None),
+    ("task_complete", "no"), ("baselines", None), ("precision", 16), ("seed", -1),
+    ("encoder", "caf\udce9"), pytest.param("width", 10**400, id="a huge width"),
 ])
 def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
     for row, what in ((result() | {fact: value}, "the result"), (result(baselines=[result() | {fact: value}]),
@@ -125,8 +127,18 @@ def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
         write(tmp_path, a=row)
         with pytest.raises(UserError) as error:
             read_results([tmp_path])
-        assert str(error.value) == (f"{what} in {tmp_path}/a.json has {fact} {value!r}, which no probe gives; "
+        assert str(error.value) == (f"{what} in {tmp_path}/a.json has {fact} {value!r:.80}, which no probe gives; "
                                     "probe again")
+
+
+def test_what_is_no_json_file_is_passed_over_or_named(tmp_path):
+    write(tmp_path, a=result())
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    assert len(read_results([tmp_path])) == 1
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"deep\.json is not valid JSON"):
+        read_results([tmp_path])
 
 
 def test_a_small_tasks_images_are_also_at_most_a_large_number():
