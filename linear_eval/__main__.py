@@ -22,8 +22,8 @@ from linear_eval.evaluate import evaluate, finished, identity
 from linear_eval.protocols import PROTOCOLS
 from linear_eval.rows import baseline_row, encoder_row, random_row
 from linear_eval.task import load_task
-from utils.cli import UserError, parser, positive_int, run
-from utils.devices import choose_device
+from utils.cli import UserError, parser, positive_int, run, whole_number
+from utils.devices import add_precision, choose_device
 from utils.files import write_json
 
 
@@ -41,11 +41,12 @@ def options() -> Any:
                          help="of --random-init")
     options.add_argument("--width", type=float, default=1.0, help="of the SmallAlexNet of --random-init")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
+    add_precision(options)
     options.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
     options.add_argument("--train-limit", type=positive_int, help="training images to use, drawn by --seed")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
                          help="folder that keeps features for other protocols")
-    options.add_argument("--seed", type=int, default=0, help="of everything random in the probe")
+    options.add_argument("--seed", type=whole_number, default=0, help="of everything random in the probe")
     options.add_argument("--baselines", action="store_true", help="also probe random initialisation of the encoder's "
                          "kind, raw pixels, mean colours and a colour histogram, into the same file")
     options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
@@ -61,8 +62,9 @@ def ready_output(path: Path) -> None:
 
 def show(result: dict[str, Any]) -> None:
     for row in [result, *result.get("baselines", [])]:
-        print(f"{row['encoder']:24s} {row['accuracy']:6.2f} % ± {row['standard_error']:.2f} on {row['task']} "
-              f"({row['protocol']}, {row['counts']['train']} training images, {row['counts']['val']} measured)")
+        error = f" ± {row['standard_error']:.2f}" if "standard_error" in row else ""
+        print(f"{row['encoder']:24s} {row['accuracy']:6.2f} %{error} on {row['task']} ({row['protocol']}, "
+              f"{row['counts']['train']} training images, {result['counts']['val']} measured)")
 
 
 def main() -> None:
@@ -70,15 +72,16 @@ def main() -> None:
     device = choose_device(args.gpus)
     task = load_task(args.data, args.task)
     if args.encoder:
-        row = encoder_row(args.encoder, device, args.layer, args.name)
+        row = encoder_row(args.encoder, device, args.layer, args.name, args.precision)
     elif args.random_init:
-        row = random_row(args.seed, device, args.layer, args.width, args.architecture)
+        row = random_row(args.seed, device, args.layer, args.width, args.architecture, args.precision)
     else:
         row = baseline_row(args.baseline)
     rows = [row]
     if args.baselines:
         kind = {key: row.facts[key] for key in ("architecture", "width") if key in row.facts}
-        others = [random_row(args.seed, device, args.layer, **kind), *(baseline_row(name) for name in BASELINES)]
+        others = [random_row(args.seed, device, args.layer, precision=args.precision, **kind),
+                  *(baseline_row(name) for name in BASELINES)]
         rows += [other for other in others if other.name != row.name]
 
     if args.output.is_dir():

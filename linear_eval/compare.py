@@ -29,7 +29,7 @@ from linear_eval.protocols import PROTOCOLS
 from linear_eval.rows import Row, baseline_row, encoder_row, random_row
 from linear_eval.task import Task, load_task
 from utils.cli import UserError, parser, positive_int, run, whole_number
-from utils.devices import choose_device
+from utils.devices import add_precision, choose_device
 from utils.files import write_json
 from utils.progress import Progress
 
@@ -48,18 +48,19 @@ def entry(name: str, seed: int, make: Callable[[], Row]) -> Entry:
     return Entry(name.replace(" ", "-").replace(":", "-"), seed, dataclasses.replace(make(), features=None), make)
 
 
-def entries(sources: Sequence[str], layer: str | None, random_inits: int, device: torch.device
-            ) -> tuple[list[Entry], int]:
+def entries(sources: Sequence[str], layer: str | None, random_inits: int, device: torch.device,
+            precision: str = "auto") -> tuple[list[Entry], int]:
     """The baselines, the encoders in `sources`, and random initialisations of their architectures and widths.
 
     Returns these and the number of encoders that cannot be probed; each is named on stderr and keeps no other from it.
+    Raises UserError for two whose results would go to one file.
     """
     listed = [entry(name, 0, lambda name=name: baseline_row(name)) for name in BASELINES]
     kinds: dict[str, dict[str, Any]] = {}
     failed = 0
     for name, seed, file in find_encoders(sources):
         try:
-            found = entry(name, seed, lambda name=name, file=file: encoder_row(file, device, layer, name))
+            found = entry(name, seed, lambda name=name, file=file: encoder_row(file, device, layer, name, precision))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             failed += 1
@@ -70,8 +71,14 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
             kinds[f"{kind['width']:.4g}" if "width" in kind else kind["architecture"]] = kind
     for suffix, kind in sorted(kinds.items()):
         listed += [entry(f"random-init-{suffix}", seed,
-                         lambda seed=seed, kind=kind: random_row(seed, device, layer, **kind))
+                         lambda seed=seed, kind=kind: random_row(seed, device, layer, precision=precision, **kind))
                    for seed in range(random_inits)]
+    files: dict[tuple[str, int], Entry] = {}
+    for each in listed:
+        other = files.setdefault((each.name, each.seed), each)
+        if other is not each:
+            raise UserError(f"results of {other.row.name!r} and of {each.row.name!r} (seed {each.seed}) would both go "
+                            f"to {each.name}-seed-{each.seed}-...; rename the folder or file of an encoder")
     return listed, failed
 
 
@@ -111,6 +118,7 @@ def add_options(options: Any) -> None:
     """What every command that probes many encoders understands."""
     options.add_argument("--random-inits", type=whole_number, default=10, help="random initialisations of each kind")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
+    add_precision(options)
     options.add_argument("--features", type=Path, help="folder that keeps features for other protocols")
     options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")
 
@@ -126,7 +134,7 @@ def main() -> int:
     add_options(p)
     args = p.parse_args()
     device = choose_device(args.gpus)
-    listed, unread = entries(args.encoders, args.layer, args.random_inits, device)
+    listed, unread = entries(args.encoders, args.layer, args.random_inits, device, args.precision)
     task = load_task(args.data, args.task)
     count, failed = probe(task, listed, args.output, args.train_limit or [None], args.protocol, device, args.features)
     print(f"{args.output}: {len(listed)} rows of {task.name} by {args.protocol}, {count} of them probed now")

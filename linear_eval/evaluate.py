@@ -19,6 +19,7 @@ from torch import Tensor
 
 from linear_eval.extract import extract
 from linear_eval.protocols import PROTOCOLS, Problem
+from linear_eval.results import check
 from linear_eval.rows import Row
 from linear_eval.task import Task
 from utils.cli import UserError
@@ -47,22 +48,20 @@ def identity(task: Task, row: Row, protocol: str, train_limit: int | None, seed:
     elif count < available and selection == "given list":
         selection = "part of given list"
     return {"encoder": row.name, **row.facts, "view": str(row.view), "task": task.name, "task_sha256": task.sha256,
-            "task_complete": task.complete, "protocol": protocol, "seed": seed,
+            "contents_sha256": task.contents_sha256, "task_complete": task.complete, "protocol": protocol, "seed": seed,
             "selection": selection, "counts": counts}
 
 
 def finished(path: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
     """The result in `path`, None if there is none yet.
 
-    Raises UserError naming what differs from `expected` (`identity` or a part of it) if the file holds something else.
+    Raises UserError if the file is no result, and naming what differs from `expected` (`identity`) if it is another.
     """
     if not path.exists():
         return None
     found = read_json(path)
-    if not isinstance(found, dict) or "accuracy" not in found:
-        raise UserError(f"{path} is not a result of linear_eval; choose another --output")
-    kept = expected.keys() - {"precision"}  # which follows the machine, not the command
-    if said := changes({key: found.get(key) for key in kept}, {key: expected[key] for key in kept}):
+    check(found, path)
+    if said := changes({key: found.get(key) for key in expected}, expected):
         raise UserError(f"{path} holds another result ({said}); choose another --output, or delete it")
     return found
 

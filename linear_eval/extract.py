@@ -3,7 +3,8 @@
     features = extract(row, task.val, device, cache=Path("runs/features"))
 
 A file is written from its first row to its last and takes its name when it is whole, so a command that was stopped goes
-on after the last batch written. It may be deleted at any time. The JSON beside it says what it holds.
+on after the last batch written. It may be deleted at any time. The JSON beside it says what it holds. Other code, or
+another version of a library, makes a file of its own.
 """
 
 import hashlib
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import PIL
 import torch
+import torchvision
 from torch import Tensor
 
 from linear_eval.rows import Row
@@ -25,6 +28,23 @@ from utils.progress import Progress
 from utils.seeding import stable_key
 
 AHEAD = 1024  # images decoded while those before them are encoded
+
+
+def code_sha256(root: Path) -> str:
+    """SHA-256 of what features come from: the sources in the repository `root`, and the versions of libraries.
+
+    Unlike a number in the code, nobody can forget to raise it; features are computed anew also after an edit that
+    changes none.
+    """
+    sources = [root / name for name in ("datasets/folder.py", "linear_eval/extract.py", "linear_eval/features.py",
+                                        "utils/devices.py", "utils/seeding.py")] + sorted(root.glob("models/*.py"))
+    digest = hashlib.sha256(f"{torch.__version__} {torchvision.__version__} {PIL.__version__}".encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+CODE = code_sha256(Path(__file__).parents[1])  # now: the files may change while this process computes
 
 
 def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | None = None,
@@ -78,8 +98,8 @@ def _batches(row: Row, split: Split, rows: np.ndarray, device: torch.device, bat
 
 
 def _file(row: Row, split: Split, rows: np.ndarray, device: torch.device, cache: Path) -> Path:
-    """The name says what decides the features: the network, layer, view and precision, and each image's file."""
-    facts = {**row.facts, "view": str(row.view), "device": device.type}
+    """The name says what decides the features: the code, network, layer, view and precision, and each image's file."""
+    facts = {**row.facts, "view": str(row.view), "device": device.type, "code": CODE}
     sha256 = hashlib.sha256()
     for path in (split.paths[i] for i in rows):
         status = path.stat()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +61,9 @@ def decode(paths: Sequence[Path], view: View = SMALL_VIEW) -> np.ndarray:
 def encoder_features(model: Encoder, layer: str, dtype: torch.dtype = torch.float32) -> Features:
     """The output of `layer` (a name of model.LAYERS) in evaluation mode, without gradients, one row an image.
 
-    Convolution layers are averaged over space, as in the authors' code. `dtype` bfloat16 computes under autocast;
-    features are float32 either way. The model follows the images to their device. Raises UserError for a layer that is
-    not there.
+    Convolution layers are averaged over space, as in the authors' code. `dtype` bfloat16 computes under autocast,
+    float32 without TF32; features are float32 either way. The model follows the images to their device. Raises
+    UserError for a layer that is not there.
     """
     if layer not in model.LAYERS:
         raise UserError(f"no layer {layer!r}; choose one of {', '.join(model.LAYERS)}")
@@ -74,8 +75,16 @@ def encoder_features(model: Encoder, layer: str, dtype: torch.dtype = torch.floa
         model.to(images.device)
         mean, std = (torch.tensor(values, device=images.device) for values in (model.MEAN, model.STD))
         x = ((images / 255 - mean) / std).permute(0, 3, 1, 2)  # NHWC in memory: channels_last without a copy
-        with autocast(images.device, dtype):
+        with autocast(images.device, dtype), _exact(images.device, dtype):
             x = model(x, layer_index=index)
         return x.float().mean((2, 3)) if x.ndim == 4 else x.float()
 
     return features
+
+
+def _exact(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
+    """float32 is float32 in the block: cuDNN's convolutions take TF32 (10 bits of mantissa) unless told not to."""
+    if device.type != "cuda" or dtype != torch.float32:
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False)

@@ -2,9 +2,10 @@
 
     python -m linear_eval.ranking results/cifar10 --output results/cifar10
 
-Writes ranking.md and ranking.png from result files: for each condition (task, protocol, number of training images) the
-mean accuracy of every dataset that was measured and has a published figure on ImageNet-100. For single tasks of VTAB
-nothing was published; vtab.md (`linear_eval.report`) has the rank correlations of their groups.
+Writes ranking.md and ranking.png from result files: for each condition (task, protocol, number of training images, and
+the precision of the encoders where there are several) the mean accuracy of every dataset that was measured and has a
+published figure on ImageNet-100. For single tasks of VTAB nothing was published; vtab.md (`linear_eval.report`) has the
+rank correlations of their groups.
 """
 
 from collections.abc import Sequence
@@ -49,14 +50,21 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, flo
     return rho, float((1 + np.count_nonzero(np.abs(by_chance) >= abs(rho) - 1e-12)) / (1 + PERMUTATIONS))
 
 
-def ranking(cells: Cells) -> list[tuple[Condition, dict[str, float]]]:
-    """Our means by condition, for conditions with enough datasets."""
-    conditions = sorted({condition for _, condition in cells if not condition.task.startswith("vtab-")})
-    found = [(condition, ours(cells, condition, list(paper()))) for condition in conditions]
-    return [(condition, means) for condition, means in found if len(means) >= FEWEST]
+def ranking(cells: Cells) -> list[tuple[str, dict[str, float]]]:
+    """Our means by condition and precision, for those with enough datasets."""
+    names = list(paper())
+    measured = {(condition, row.precision) for row, condition in cells
+                if row.name in names and not condition.task.startswith("vtab-")}
+    several = len({precision for _, precision in measured}) > 1
+    found = []
+    for condition, precision in sorted(measured):
+        means = ours({key: values for key, values in cells.items() if key[0].precision == precision}, condition, names)
+        if len(means) >= FEWEST:
+            found.append((f"{condition}, {precision or 'unknown precision'}" if several else str(condition), means))
+    return found
 
 
-def markdown(found: list[tuple[Condition, dict[str, float]]]) -> str:
+def markdown(found: list[tuple[str, dict[str, float]]]) -> str:
     """A table with a row for each dataset, best of the paper's first, and a line with the rank correlations."""
     theirs = paper()
     measured = [means for _, means in found]
@@ -79,7 +87,7 @@ def markdown(found: list[tuple[Condition, dict[str, float]]]) -> str:
     return "\n".join([*lines, "", *notes, "", f"Paper: {source.what}; {source.source}.", ""])
 
 
-def scatter(found: list[tuple[Condition, dict[str, float]]], path: Path) -> None:
+def scatter(found: list[tuple[str, dict[str, float]]], path: Path) -> None:
     """Ours against the paper's, a panel for each condition."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

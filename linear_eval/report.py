@@ -4,9 +4,10 @@
     python -m linear_eval.report a.json b.json more/ --output table
 
 Writes table.md, table.csv and accuracy.png. Results that share row, task, protocol and number of training images are
-repetitions (seeds): mean ± standard deviation and their number n. Beside it stands the difference to random
-initialisation at the same layer and width, with its 95 % interval (Welch) where both sides have two seeds or more. What
-was not measured is shown as missing. The same files give the same bytes.
+repetitions (seeds): mean ± standard deviation and their number n. An encoder computed in two precisions has two rows,
+which say so. Beside it stands the difference to random initialisation at the same layer, width and precision, with its
+95 % interval (Welch) where both sides have two seeds or more. What was not measured is shown as missing. The same files
+give the same bytes.
 
 Where there are results on ImageNet-100 (ImageNet-1k, VTAB), it also writes imagenet100.md, .csv and .png (imagenet1k,
 vtab): ours beside the published figures, in the order of the paper's charts. Results on a part of such a task's images
@@ -62,8 +63,8 @@ class Summary(NamedTuple):
 def summarise(cells: Cells, row: RowKey, condition: Condition) -> Summary | None:
     """The cell of `row` and `condition`, None if it was not measured.
 
-    The gap is to random initialisation at the row's layer and width; for rows without a network it is given only if one
-    kind of random initialisation was measured.
+    The gap is to random initialisation at the row's layer, width and precision; for rows without a network it is given
+    only if one kind of random initialisation was measured.
     """
     values = cells.get((row, condition))
     if not values:
@@ -90,10 +91,12 @@ def layout(cells: Cells) -> tuple[list[RowKey], list[Condition]]:
 
 
 def label(row: RowKey, rows: Sequence[RowKey]) -> str:
-    """The row's name, with layer and width where rows differ in them."""
+    """The row's name, with layer, width and precision where rows differ in them."""
     layers, widths = {r.layer for r in rows} - {""}, {r.width for r in rows} - {0}
+    precisions = {r.precision for r in rows if r.layer}
     extra = [row.layer] * (bool(row.layer) and len(layers) > 1)
     extra += [f"width {row.width:g}"] * (bool(row.width) and len(widths) > 1)
+    extra += [row.precision or "unknown precision"] * (bool(row.layer) and len(precisions) > 1)
     return f"{row.name} ({', '.join(extra)})" if extra else row.name
 
 
@@ -125,15 +128,15 @@ def comma_separated(cells: Cells) -> str:
     rows, conditions = layout(cells)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["encoder", "layer", "width", *Condition._fields, "n", "accuracy_mean", "accuracy_sd",
-                     "minus_random_init", "ci95_low", "ci95_high"])
+    writer.writerow(["encoder", "layer", "width", "precision", *Condition._fields, "n", "accuracy_mean",
+                     "accuracy_sd", "minus_random_init", "ci95_low", "ci95_high"])
     for row in rows:
         for condition in conditions:
             cell = summarise(cells, row, condition) or Summary(0, None, None, None, None)
             ends = [None, None] if cell.half_interval is None else [cell.gap - cell.half_interval,
                                                                     cell.gap + cell.half_interval]
             numbers = ["" if x is None else f"{x:.4f}" for x in (cell.mean, cell.sd, cell.gap, *ends)]
-            writer.writerow([row.name, row.layer, row.width or "", *condition, cell.n, *numbers])
+            writer.writerow([row.name, row.layer, row.width or "", row.precision, *condition, cell.n, *numbers])
     return text.getvalue()
 
 

@@ -1,7 +1,7 @@
 """Result files: reading them, what makes two of them repetitions of one measurement, and what makes them contradict.
 
     cells = collect(read_results([Path("results/cifar10")]))
-    mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25), Condition("cifar10", "cached", 5000)])
+    mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25, "bfloat16"), Condition("cifar10", "cached", 5000)])
 """
 
 import math
@@ -15,7 +15,8 @@ from utils.cli import UserError
 from utils.files import read_json
 
 NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
-TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "selection")
+TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "precision", "selection")
+IMAGES = ("task_sha256", "contents_sha256")  # of a task's files; results from before contents were hashed lack these
 SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
 Result = dict[str, Any]
 
@@ -32,11 +33,12 @@ class Condition(NamedTuple):
 
 
 class RowKey(NamedTuple):
-    """A row of the table; layer "" and width 0 for rows without a network."""
+    """A row of the table; layer "", width 0 and precision "" for rows without a network."""
 
     name: str
     layer: str  # "fc6" of a SmallAlexNet, "ResNet50.avgpool" of another architecture
     width: float
+    precision: str = ""  # "bfloat16" or "float32", in which the network was computed; "" where a result does not say
 
 
 Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
@@ -65,11 +67,15 @@ def task_of(result: Result) -> str:
     return result["task"] if result.get("task_complete", True) else f"{result['task']} (partial)"
 
 
+def precision(result: Result) -> str:
+    return result.get("precision", "") if result.get("layer") else ""
+
+
 def row_of(result: Result) -> RowKey:
     layer = result.get("layer", "")
     if layer and architecture(result) != "SmallAlexNet":
         layer = f"{architecture(result)}.{layer}"
-    return RowKey(result["encoder"], layer, result.get("width", 0))
+    return RowKey(result["encoder"], layer, result.get("width", 0), precision(result))
 
 
 def condition_of(result: Result) -> Condition:
@@ -83,19 +89,30 @@ def load(sources: Sequence[Path]) -> list[Result]:
     JSON in a folder is passed over. Raises UserError for a damaged result, or if a named file is no result."""
     results = []
     for source in sources:
-        for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
+        for path in sorted(filter(Path.is_file, source.rglob("*.json"))) if source.is_dir() else [source]:
             value = read_json(path)
-            if not _is_result(value):
-                if source.is_dir():
-                    continue
+            if _is_result(value):
+                check(value, path)
+                results += [{**entry, "file": str(path)} for entry in (value, *value.get("baselines", []))]
+            elif not source.is_dir():
                 raise UserError(f"{path} is not a result of linear_eval")
-            _check(value, f"the result in {path}")
-            for baseline in value.get("baselines", []):
-                if not _is_result(baseline):
-                    raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
-                _check(baseline, f"a baseline in {path}")
-            results += [{**entry, "file": str(path)} for entry in (value, *value.get("baselines", []))]
     return results
+
+
+def check(value: Any, path: Path) -> None:
+    """Raises UserError, one line, unless `value`, what `path` holds, is a result, and its baselines are."""
+    if not _is_result(value):
+        raise UserError(f"{path} is not a result of linear_eval")
+    _check(value, f"the result in {path}")
+    for baseline in value.get("baselines", []):
+        if not _is_result(baseline):
+            raise UserError(f"a baseline in {path} is not a result of linear_eval; probe again")
+        _check(baseline, f"a baseline in {path}")
+
+
+def is_text(value: Any) -> bool:
+    """Whether `value` is a string that a table can hold: bytes of a file's name that are not UTF-8 cannot."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
 def _is_result(value: Any) -> bool:
@@ -106,11 +123,11 @@ def _check(result: Result, what: str) -> None:
     """Raises UserError, one line that opens with `what`, for a fact of another type or range than tables rely on."""
     counts = result["counts"] if isinstance(result["counts"], dict) else {}
     train = counts.get("train")
-    fine = {key: isinstance(result.get(key, ""), str) for key in TEXTS} | {
+    fine = {key: is_text(result.get(key, "")) for key in TEXTS} | {
         "seed": _within(result["seed"], 0, math.inf, int),
         "counts": _within(train, 1, math.inf, int) and _within(counts.get("train_available", train), train, math.inf,
                                                                int),
-        "width": _within(result.get("width", 1), 0, math.inf),
+        "width": _within(result.get("width", 1), 0, 1000),
         "accuracy": _within(result["accuracy"], 0, 100),
         "standard_error": _within(result.get("standard_error", 0), 0, 100),
         "task_complete": isinstance(result.get("task_complete", True), bool),
@@ -139,18 +156,19 @@ def read_results(sources: Sequence[Path]) -> list[Result]:
 def distinct(results: Sequence[Result]) -> list[Result]:
     """Each measurement once, however often it was read (a file named twice, a baseline beside several encoders).
 
-    A cell is an encoder, layer, width, task, protocol, number of training images and seed. Baselines and random
-    initialisations are computed again on every machine; such copies count as one, their mean, if they lie within two
-    standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different runs, or
-    if one task name stands for different images.
+    A cell is an encoder, layer, width, precision, task, protocol, number of training images and seed. Baselines and
+    random initialisations are computed again on every machine; such copies count as one, their mean, if they lie within
+    two standard errors of each other. Raises UserError, naming both files, if a cell otherwise holds two different
+    runs, or if one task name stands for different images.
     """
-    images: dict[tuple[str, bool], Result] = {}  # by task; VTAB-1k's lists are images of their own
+    images: dict[tuple[str, str, bool], Result] = {}  # by fact and task; VTAB-1k's lists are images of their own
     cells: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
     for result in results:
-        first = images.setdefault((task_of(result), selection(result) == "given list"), result)
-        if first.get("task_sha256") != result.get("task_sha256"):
-            raise UserError(f"{_both(first, result)} measure on different images that are both called "
-                            f"{result['task']!r}; name one with --task when probing")
+        for fact in (fact for fact in IMAGES if fact in result):
+            first = images.setdefault((fact, task_of(result), selection(result) == "given list"), result)
+            if first[fact] != result[fact]:
+                raise UserError(f"{_both(first, result)} measure on different images that are both called "
+                                f"{result['task']!r}; name one with --task when probing")
         cells[row_of(result), condition_of(result), result["seed"]].append(result)
     return [_merged(copies) for _, copies in sorted(cells.items())]
 
@@ -190,24 +208,26 @@ class Setting(NamedTuple):
     protocol: str
     limit: float  # training images at most, as `--train-limit`; infinite: all
     selection: str  # how they are taken where a task has more
+    precision: str = ""  # that networks were computed in
 
     def __str__(self) -> str:
         images = "all training images" if self.selection == "all" else (
             f"up to {self.limit:,} training images ({self.selection})")
         features = f", {self.layer} of {self.architecture}" if self.layer else ""
         width = f" at width {self.width:g}" if self.width not in (0, 1) else ""
-        return f"protocol {self.protocol}, {images}{features}{width}"
+        return f"protocol {self.protocol}, {images}{features}{width}" + f", {self.precision}" * bool(self.precision)
 
     def takes(self, result: Result) -> bool:
         """Whether `result` was made so. All of a small task is also at most a large number of its images."""
-        if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != self[:3]):
+        network = (self.architecture, self.layer, self.width, self.precision)
+        if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != network):
             return False
-        train = result["counts"]["train"]
-        return train <= self.limit if selection(result) == "all" else (train, selection(result)) == self[4:]
+        train, how = result["counts"]["train"], selection(result)
+        return train <= self.limit if how == "all" else (train, how) == (self.limit, self.selection)
 
 
-def _network(result: Result) -> tuple[str, str, float]:
-    return architecture(result), result.get("layer", ""), result.get("width", 0)
+def _network(result: Result) -> tuple[str, str, float, str]:
+    return architecture(result), result.get("layer", ""), result.get("width", 0), precision(result)
 
 
 def settings(results: Sequence[Result]) -> list[Setting]:
@@ -220,6 +240,7 @@ def settings(results: Sequence[Result]) -> list[Setting]:
     for result in sorted(results, key=lambda result: selection(result) == "all"):  # the limits first
         if not any(setting.takes(result) for setting in found):
             limit = math.inf if selection(result) == "all" else result["counts"]["train"]
-            found.add(Setting(*_network(result), result["protocol"], limit, selection(result)))
+            *network, computed_in = _network(result)
+            found.add(Setting(*network, result["protocol"], limit, selection(result), computed_in))
     return sorted(found, key=lambda it: (it.architecture != "SmallAlexNet", it.layer != "fc6", it.protocol != "paper",
                                          -it.limit, -it.width, it))

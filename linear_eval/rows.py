@@ -10,7 +10,10 @@ import torch
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
+from linear_eval.results import is_text
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
+from models.released import check_downloaded
+from utils.cli import UserError
 from utils.devices import choose_precision
 
 RANDOM_INIT = "random initialisation"
@@ -26,9 +29,13 @@ class Row:
     view: View = SMALL_VIEW
 
 
-def network_row(name: str, model: Encoder, device: torch.device, layer: str | None, **facts: Any) -> Row:
-    """A row for `model`, at the layer its architecture is probed at if `layer` is None."""
-    dtype = choose_precision(device, "auto")
+def network_row(name: str, model: Encoder, device: torch.device, layer: str | None, precision: str,
+                **facts: Any) -> Row:
+    """A row for `model`, at the layer its architecture is probed at if `layer` is None, computed in `precision`
+    ("auto", "bfloat16" or "float32", see `utils.devices.choose_precision`)."""
+    if not is_text(name):
+        raise UserError(f"an encoder's name, {name!r}, is not UTF-8; rename its folder or file, or pass --name")
+    dtype = choose_precision(device, precision)
     layer = layer or model.PROBED
     facts = {"architecture": type(model).__name__, "layer": layer, **facts,
              "precision": str(dtype).removeprefix("torch.")}
@@ -38,12 +45,13 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
 
-def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None) -> Row:
+def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None,
+                precision: str = "auto") -> Row:
     """The encoder file `source`, or "torchvision:NAME", a model with the weights that torchvision publishes.
 
     A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
     the file's, or to its folder's for an encoder.pth or a checkpoint_*. Raises UserError for a file that is no encoder,
-    a name that torchvision has not, or a layer that is not there.
+    one that is not what was downloaded, a name that torchvision has not, or a layer that is not there.
     """
     if str(source).startswith(TORCHVISION):
         model: Encoder = Pretrained(str(source).removeprefix(TORCHVISION))
@@ -51,18 +59,20 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
         for key, tensor in model.state_dict().items():
             digest.update(key.encode() + tensor.numpy().tobytes())
         facts = {"architecture": str(source).removeprefix(TORCHVISION), "encoder_sha256": digest.hexdigest()}
-        return network_row(name or str(source), model, device, layer, kind="encoder", **facts)
+        return network_row(name or str(source), model, device, layer, precision, kind="encoder", **facts)
     path = Path(source)
     model = load_any_encoder(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return network_row(name or default_name(path), model, device, layer, kind="encoder", encoder_sha256=sha256)
+    check_downloaded(path, sha256)
+    return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",
+                       encoder_sha256=sha256)
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
-               architecture: str = "SmallAlexNet") -> Row:
+               architecture: str = "SmallAlexNet", precision: str = "auto") -> Row:
     """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, or a ResNet50."""
     model = ResNet50().initialize(seed) if architecture == "ResNet50" else random_encoder(seed, width)
-    return network_row(RANDOM_INIT, model, device, layer, kind="random_init", init_seed=seed)
+    return network_row(RANDOM_INIT, model, device, layer, precision, kind="random_init", init_seed=seed)
 
 
 def baseline_row(name: str) -> Row:

@@ -6,7 +6,7 @@
 A row is an encoder that `linear_eval.compare` finds in the folder of encoders, all its seeds together, or whatever else
 is named in results. A column is ImageNet-100 or a group of VTAB. A cell names the protocol, the limit of training
 images ("20k") if there was one, and for VTAB the number of tasks: "paper 20k 5/7", or "paper 20k 5/7, 1 partial" if a
-sixth was probed while some of its images were missing.
+sixth was probed while some of its images were missing. Precisions have lines of their own, which name them.
 
 What is missing is decided by name and seed, whatever the architecture. So keep results of encoders that share names in
 folders of their own, and pass one at a time as --results.
@@ -43,7 +43,9 @@ def cells(results: Sequence[Result]) -> list[list[str]]:
     for names in columns:
         found = [result for result in results if result["task"] in names]
         lines = []
-        for setting in settings(found):
+        kinds = settings(found)
+        several = len({setting.precision for setting in kinds}) > 1
+        for setting in kinds:
             taken = [result for result in found if setting.takes(result)]
             whole = {task_of(result) for result in taken}.intersection(names)
             partial = len({result["task"] for result in taken} - whole)
@@ -51,7 +53,7 @@ def cells(results: Sequence[Result]) -> list[list[str]]:
                 count = " partial" * partial
             else:
                 count = f" {len(whole)}/{len(names)}" + f", {partial} partial" * bool(partial)
-            lines.append(_short(setting) + count)
+            lines.append(_short(setting) + count + f" {setting.precision}" * several)
         row.append(lines)
     return row
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from datasets.fingerprint import contents_sha256
 from datasets.folder import RECORD, labelled_images
 from datasets.vtab_tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
+from linear_eval.results import is_text
 from utils.cli import UserError
 from utils.files import read_json
 from utils.seeding import permutation, stable_key
@@ -58,6 +60,7 @@ class Task:
     train: Split
     val: Split
     sha256: str  # of the files' names and classes, to notice results about different images under one name
+    contents_sha256: str  # of the files' names and contents, to notice other images under the same names
     selection: str = "class-balanced"  # how a limit takes training images; or "uniform", or "given list"
     complete: bool = True  # whether all images of the task are there, by its record
 
@@ -85,11 +88,13 @@ def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
 def _listed(root: Path, name: str, split: str, classes: int) -> Split:
     """The images of a VTAB-1k list. Raises UserError naming the line that is wrong."""
     paths, labels = [], []
-    for number, line in enumerate((root / name).read_text().splitlines(), 1):
+    text = (root / name).read_text("utf-8", "surrogateescape")  # as Python spells names that are not UTF-8
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         path, _, label = line.strip().rpartition(" ")
-        if not label.isdecimal() or int(label) >= classes or Path(path).is_absolute() or ".." in Path(path).parts:
+        known = label.isdecimal() and len(label) < 10 and int(label) < classes
+        if not known or Path(path).is_absolute() or ".." in Path(path).parts:
             raise UserError(f"{root / name}, line {number}: {line!r} is not a path inside the folder and a label below "
                             f"{classes}; fetch the list again")
         if not (root / path).is_file():
@@ -131,7 +136,11 @@ def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
 
 def _record(root: Path) -> dict[str, Any]:
     record = read_json(root / RECORD) if (root / RECORD).is_file() else {}
-    return record if isinstance(record, dict) else {}
+    record = record if isinstance(record, dict) else {}
+    if not isinstance(record.get("complete", True), bool):
+        raise UserError(f"{root / RECORD} says that complete is {record['complete']!r:.80}, not true or false; restore "
+                        "it, or run the command that prepares the folder again")
+    return record
 
 
 def is_ready(root: Path) -> bool:
@@ -154,11 +163,14 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
     else:
         found, classes, train, val = _folders(root)
         complete = _record(root).get("complete", True)
+    if not is_text(name or found):
+        raise UserError(f"the task's name, {name or found!r}, is not UTF-8; pass another as --task, or rename {root}")
     if len(classes) < 2:
         raise UserError(f"{root} has one class, {classes[0]!r}; a probe needs at least two")
-    names = [path.relative_to(root).as_posix() for path in train.paths + val.paths]
+    paths = train.paths + val.paths
+    names = [path.relative_to(root).as_posix() for path in paths]
     if listed:  # elsewhere the folder says the class
         names += [str(label) for label in np.concatenate([train.labels, val.labels])]
     sha256 = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     selection = "given list" if listed else "uniform" if found.startswith("vtab-") else "class-balanced"
-    return Task(name or found, classes, train, val, sha256, selection, complete)
+    return Task(name or found, classes, train, val, sha256, contents_sha256(root, paths), selection, complete)

@@ -37,7 +37,7 @@ def main() -> int:
     if not any(folders.values()):
         raise UserError(f"none of the tasks is ready in {args.root}; see python -m datasets.vtab status --root "
                         f"{args.root}")
-    listed, failed = entries(args.encoders, args.layer, args.random_inits, device)
+    listed, failed = entries(args.encoders, args.layer, args.random_inits, device, args.precision)
     for protocol in args.protocol:
         for each in listed:
             PROTOCOLS[protocol].check(each.row)

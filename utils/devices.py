@@ -3,6 +3,7 @@
     python -m utils.devices 0 1         # fails with one line unless these GPUs are there
 """
 
+import argparse
 import platform
 
 import torch
@@ -42,6 +43,12 @@ def choose_precision(device: torch.device, precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
+
+
+def add_precision(options: argparse.ArgumentParser) -> None:
+    """The option --precision of a command that computes with encoders."""
+    options.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto", help="that encoders "
+                         "compute in; auto: bfloat16 where the hardware has it; float32 is without TF32")
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -1,6 +1,7 @@
 """The comparison of many encoders: every row once, what is there left alone."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -101,6 +102,30 @@ def test_another_kind_of_encoder_has_its_own_random_initialisations(runs, tmp_pa
     assert written[1] == written[2] == written[0] | {"random-init-0.0625-seed-0-cached-8.json"}
 
 
+def test_an_encoder_whose_name_is_not_utf_8_keeps_no_other_from_the_work(runs, folder, tmp_path, monkeypatch, capsys):
+    (runs / "a").rename(runs / os.fsdecode(b"caf\xe9"))
+    arguments = ["--data", folder, "--encoders", runs, "--output", tmp_path / "out", "--random-inits", 0, "--protocol",
+                 "knn"]
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments), "--gpus"])
+    assert compare.main() == 1
+    assert (tmp_path / "out/b-seed-0-knn-24.json").exists()
+    err = capsys.readouterr().err
+    assert err.count("is not UTF-8; rename its folder") == err.count("error: ") == 2  # seeds
+
+
 def test_one_file_spelt_in_two_ways_is_one(runs, monkeypatch):
     monkeypatch.chdir(runs.parent)
     assert len(find_encoders(["runs", "./runs/a/seed-0/encoder.pth", str(runs / "b")])) == 3
+
+
+@pytest.mark.parametrize("names", [("my set", "my-set"), ("raw pixels",), ("raw-pixels",), ("random-init-0.03125",)])
+def test_results_that_would_go_to_one_file_are_refused_before_any_work(names, folder, tmp_path, monkeypatch):
+    for seed, name in enumerate(names):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        save_encoder(random_encoder(seed, WIDTH), tmp_path / "own" / name / "encoder.pth")
+    arguments = ["--data", folder, "--encoders", tmp_path / "own", "--output", tmp_path / "out", "--random-inits", 1,
+                 "--protocol", "knn"]
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments), "--gpus"])
+    with pytest.raises(UserError, match=rf"{names[-1]}.* would both go to {names[-1].replace(' ', '-')}-seed-0-"):
+        compare.main()
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """Features computed once: the same with and without the files, after a kill, and made anew when anything differs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,32 @@ def test_another_encoder_layer_view_or_image_is_another_file(split, tmp_path):
     os.utime(split.paths[0], ns=(1, 1))  # an image was exchanged
     extract(random_row(0, CPU, width=0.05), split, CPU, cache=tmp_path)
     assert files() == 5
+
+
+def test_precisions_are_kept_apart(split, tmp_path):
+    exact, short = (extract(random_row(0, CPU, width=0.05, precision=precision), split, CPU, cache=tmp_path)
+                    for precision in ("float32", "bfloat16"))
+    assert not torch.equal(exact, short)
+
+
+def test_features_of_other_code_are_not_used(split, row, tmp_path, monkeypatch):
+    """An edit of whatever file has a hand in them is other code."""
+    for room in ("datasets", "linear_eval", "models", "utils"):
+        shutil.copytree(ROOT / room, tmp_path / "copy" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    known = {extraction.CODE}
+    assert extraction.code_sha256(tmp_path / "copy") == extraction.CODE
+    for source in ("datasets/folder.py", "linear_eval/features.py", "models/small_alexnet.py", "models/resnet50.py",
+                   "models/pretrained.py", "models/checkpoint.py", "utils/devices.py", "utils/seeding.py"):
+        path = tmp_path / "copy" / source
+        path.write_text(path.read_text() + "# edited\n")
+        known.add(extraction.code_sha256(tmp_path / "copy"))
+    assert len(known) == 9
+
+    row, calls = counted(row)
+    for code in known:
+        monkeypatch.setattr(extraction, "CODE", code)
+        extract(row, split, CPU, cache=tmp_path / "features")
+    assert len(list((tmp_path / "features").glob("*.npy"))) == 9 and sum(calls) == 9 * len(split.paths)
 
 
 def test_baselines_and_functions_of_ones_own_are_not_kept(split, tmp_path):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from linear_eval import __main__ as command
 from linear_eval import probe_cached
+from linear_eval.results import read_results
 from models import random_encoder, save_encoder
 from utils.cli import UserError, run
 
@@ -54,16 +55,30 @@ def test_result_and_repetition(folder, encoder, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(("changed", "said"), [
     (("--seed", 1), "seed was 0, now 1"),
     (("--layer", "fc7"), "layer was 'fc6', now 'fc7'"),
-    (("--train-limit", 9), "counts was"),
+    (("--precision", "bfloat16"), "precision was 'float32', now 'bfloat16'"),
+    (("--train-limit", 9), r"counts(\.train)? was"),
     (("--baselines",), "without --baselines"),
 ])
 def test_another_result_is_never_overwritten(folder, encoder, tmp_path, monkeypatch, changed, said):
-    arguments = ("--data", folder, "--encoder", encoder, "--output", tmp_path / "result.json")
+    arguments = ("--data", folder, "--encoder", encoder, "--output", tmp_path / "result.json", "--precision", "float32")
     call(monkeypatch, *arguments)
     before = (tmp_path / "result.json").read_bytes()
     with pytest.raises(UserError, match=said):
         call(monkeypatch, *arguments, *changed)
     assert (tmp_path / "result.json").read_bytes() == before
+
+
+def test_other_images_under_the_same_names_are_another_task(folder, tmp_path, monkeypatch):
+    """Two images exchanged, with their sizes and times: the result that is there is not printed for them."""
+    arguments = ("--data", folder, "--baseline", "mean colours", "--output", tmp_path / "result.json")
+    call(monkeypatch, *arguments)
+    call(monkeypatch, *arguments)
+    red, blue = folder / "train/red/0.png", folder / "train/blue/0.png"
+    red.rename(tmp_path / "kept")
+    blue.rename(red)
+    (tmp_path / "kept").rename(blue)
+    with pytest.raises(UserError, match=r"holds another result \(contents_sha256 was"):
+        call(monkeypatch, *arguments)
 
 
 @pytest.mark.slow
@@ -137,6 +152,30 @@ def test_output_that_is_something_else_is_left_alone(folder, tmp_path, monkeypat
         assert (tmp_path / "notes.json").read_text() == content
     with pytest.raises(UserError, match="is a folder"):
         call(monkeypatch, "--data", folder, "--baseline", "raw pixels", "--output", tmp_path)
+
+
+@pytest.mark.parametrize(("fact", "value"), [
+    ("accuracy", float("nan")), ("accuracy", "40"), ("standard_error", "1"), ("baselines", [{"accuracy": 3}]),
+    ("baselines", [None]), ("seed", -1),
+])
+def test_a_result_that_was_edited_is_one_line(folder, tmp_path, monkeypatch, fact, value):
+    arguments = ("--data", folder, "--baseline", "mean colours", "--output", tmp_path / "result.json")
+    call(monkeypatch, *arguments)
+    result = json.loads((tmp_path / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps(result | {fact: value}))
+    with pytest.raises(UserError, match=r"result\.json (has|is not)") as error:
+        call(monkeypatch, *arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_seeds_are_those_that_tables_take(folder, tmp_path, monkeypatch, capsys):
+    arguments = ("--data", folder, "--baseline", "mean colours", "--output", tmp_path / "result.json", "--seed")
+    for seed in ("-1", "1.5", "9" * 5000):
+        with pytest.raises(SystemExit):
+            call(monkeypatch, *arguments, seed)
+        assert "error: argument --seed: " in capsys.readouterr().err
+    call(monkeypatch, *arguments, 10**30)
+    assert read_results([tmp_path / "result.json"])[0]["seed"] == 10**30
 
 
 def test_grey_and_cmyk_photos_are_converted(folder, tmp_path, monkeypatch):

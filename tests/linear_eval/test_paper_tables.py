@@ -174,3 +174,21 @@ def test_baselines_alone(tmp_path):
 def test_other_tasks_make_no_tables(tmp_path):
     assert write_paper_tables([result("stat-wmm", 40.0, task="cifar10")], tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_precisions_have_sections_of_their_own():
+    """Neither the seeds of a row nor the tasks of a group's mean are of two precisions."""
+    rows = [result("stat-wmm", 40.0 + seed, seed=seed, precision=precision)
+            for seed, precision in enumerate(("bfloat16", "bfloat16", "float32"))] + [baseline("raw pixels", 8.0)]
+    sections = imagenet_sections(rows, "imagenet100")
+    assert [(section.setting.precision, section.headline[0].ours["stat-wmm"]) for section in sections] == [
+        ("bfloat16", [40.0, 41.0]), ("float32", [42.0])]
+    assert all(section.headline[0].ours["raw pixels"] == [8.0] for section in sections)
+    text = markdown("ImageNet-100", sections)
+    assert "## Protocol paper, all training images, fc6 of SmallAlexNet, bfloat16" in text and ", float32\n" in text
+
+    tasks = [result("stat-wmm", 50.0, f"vtab-{name}", limit=20_000, precision="float32" if i else "bfloat16")
+             for i, name in enumerate(NATURAL)]
+    first, second = (section.headline[0] for section in vtab_sections(tasks))
+    assert not first.ours and first.partial["stat-wmm"].startswith("1 of 7 tasks")
+    assert not second.ours and second.partial["stat-wmm"].startswith("6 of 7 tasks")

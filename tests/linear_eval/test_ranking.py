@@ -61,3 +61,12 @@ def test_equal_accuracies_have_no_rank_correlation(tmp_path):
 def test_tasks_of_vtab_have_no_published_ranking():
     names = ("stat-wmm", "stat-spectrum", "stylegan-oriented")
     assert ranking(collect([result(name, 40, task="vtab-dtd") for name in names])) == []
+
+
+def test_precisions_are_ranked_apart():
+    names = ("stat-wmm", "stat-spectrum", "stylegan-oriented")
+    rows = [{**result(name, 40 + i), "precision": "float32"} for i, name in enumerate(names)]
+    assert [head for head, _ in ranking(collect(rows))] == ["cifar10, cached, 5,000 images"]
+    rows += [{**result(name, 50 + i), "precision": "bfloat16"} for i, name in enumerate(names[:2])]
+    assert ranking(collect(rows)) == [("cifar10, cached, 5,000 images, float32", dict(zip(names, (40, 41, 42),
+                                                                                        strict=True)))]

@@ -155,3 +155,21 @@ def test_the_committed_tables_are_those_of_the_committed_results(tmp_path):
     write_report(read_results([committed]), tmp_path)
     for name in ("table.md", "table.csv"):
         assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), name
+
+
+def test_precisions_are_rows_of_their_own_that_say_so(results, tmp_path):
+    """Never a mean over both, nor a difference to the other's random initialisation."""
+    mixed = [row | ({"precision": "float32" if row["seed"] else "bfloat16"} if "layer" in row else {})
+             for row in results]
+    lines = markdown(collect(mixed)).splitlines()
+    assert lines[2].startswith("| stat-spectrum (float32) | 51.50 ± 0.71 (n = 2) | +6.50 |")
+    assert lines[3].startswith("| stat-spectrum (bfloat16) | 50.00 (n = 1) | +6.00 |")
+    assert [line.split("|")[1].strip() for line in lines[4:7]] == [
+        "random initialisation (bfloat16)", "random initialisation (float32)", "raw pixels"]
+    write_report(mixed, tmp_path)
+    with open(tmp_path / "table.csv") as file:
+        assert {(row["encoder"], row["precision"]) for row in csv.DictReader(file)} == {
+            (name, precision) for name in ("stat-spectrum", "random initialisation")
+            for precision in ("bfloat16", "float32")} | {("raw pixels", "")}
+    same = [row | {"precision": "bfloat16"} for row in results]
+    assert markdown(collect(same)) == markdown(collect(results))  # one precision needs no mention

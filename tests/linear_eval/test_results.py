@@ -1,6 +1,7 @@
 """Result files: what counts once, what contradicts, and which results share a table."""
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_two_image_sets_under_one_name(tmp_path):
         collect(read_results(sources))
 
 
+def test_other_images_under_the_same_names(tmp_path):
+    """Results from before contents were hashed say nothing of them, and stand beside both."""
+    old, one = result("old"), result("one", contents_sha256="first")
+    assert len(collect([old, one, result("two", contents_sha256="first")])) == 3
+    sources = write(tmp_path, old=old, one=one, other=result("other", contents_sha256="others"))
+    with pytest.raises(UserError, match=r"one.json and .*other.json measure on different images .*--task"):
+        collect(read_results(sources))
+
+
 def test_what_differs_in_a_cells_name_is_no_contradiction():
     others = [{"seed": 1}, {"layer": "conv5"}, {"width": 0.25}, {"architecture": "ResNet50"}, {"protocol": "knn"},
               {"encoder": "stat-spectrum"}, {"task": "vtab-pets", "task_sha256": "pets"}]
@@ -103,12 +113,13 @@ def test_bad_sources(tmp_path):
 
 
 @pytest.mark.parametrize(("fact", "value"), [
-    ("accuracy", None), ("accuracy", 150), ("accuracy", -3), ("accuracy", True), ("accuracy", float("nan")),
-    ("accuracy", "40"), ("seed", None), ("seed", 1.5), ("seed", False), ("encoder", 5), ("task", None),
+    ("accuracy", None), ("accuracy", 150), ("accuracy", -3), ("accuracy", True), ("accuracy", "40"),
+    ("seed", None), ("seed", 1.5), ("seed", False), ("encoder", 5), ("task", None),
     ("protocol", ["paper"]), ("layer", 6), ("selection", []), ("width", "full"), ("standard_error", None),
     ("counts", 7), ("counts", {}), ("counts", {"train": "many"}), ("counts", {"train": 0}),
     ("counts", {"train": 20, "train_available": None}), ("counts", {"train": 20, "train_available": 10}),
-    ("task_complete", "no"), ("baselines", None),
+    ("task_complete", "no"), ("baselines", None), ("precision", 16), ("seed", -1),
+    ("encoder", "caf\udce9"), pytest.param("width", 10**400, id="a huge width"),
 ])
 def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
     for row, what in ((result() | {fact: value}, "the result"), (result(baselines=[result() | {fact: value}]),
@@ -116,8 +127,18 @@ def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
         write(tmp_path, a=row)
         with pytest.raises(UserError) as error:
             read_results([tmp_path])
-        assert str(error.value) == (f"{what} in {tmp_path}/a.json has {fact} {value!r}, which no probe gives; "
+        assert str(error.value) == (f"{what} in {tmp_path}/a.json has {fact} {value!r:.80}, which no probe gives; "
                                     "probe again")
+
+
+def test_what_is_no_json_file_is_passed_over_and_nan_is_named(tmp_path):
+    write(tmp_path, a=result())
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    assert len(read_results([tmp_path])) == 1
+    write(tmp_path, a=result(accuracy=float("nan")))
+    with pytest.raises(UserError, match=r"a\.json is not valid JSON \(NaN"):
+        read_results([tmp_path])
 
 
 def test_a_small_tasks_images_are_also_at_most_a_large_number():

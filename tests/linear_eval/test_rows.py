@@ -1,5 +1,5 @@
 import hashlib
-from pathlib import Path
+import json
 
 import pytest
 import torch
@@ -23,6 +23,20 @@ def test_encoder_row_says_which_encoder(tmp_path):
     torch.testing.assert_close(row.features(images), random_row(0, CPU, width=0.05).features(images))
 
 
+def test_a_download_that_was_changed_since_is_refused(tmp_path):
+    """Its own folder's record only: another file beside it, and a record of something else, say nothing."""
+    save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
+    sha256 = hashlib.sha256((tmp_path / "encoder.pth").read_bytes()).hexdigest()
+    record = {"file": "encoder.pth", "sha256": sha256}
+    for fine in (record, {"file": "other.pth", "sha256": "0"}, {"origin": "mine"}, [1]):
+        (tmp_path / "source.json").write_text(json.dumps(fine))
+        assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
+    (tmp_path / "source.json").write_text(json.dumps(record))
+    save_encoder(random_encoder(1, width=0.05), tmp_path / "encoder.pth")  # as many bytes
+    with pytest.raises(UserError, match=r"encoder\.pth is not the file that was downloaded .* download it again"):
+        encoder_row(tmp_path / "encoder.pth", CPU)
+
+
 def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
     """The large-scale encoder: query weights inside a training checkpoint, called by its folder."""
     weights = {f"module.encoder_q.{name}": tensor for name, tensor in ResNet50().initialize(3).state_dict().items()}
@@ -39,12 +53,15 @@ def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
 
 
 def test_torchvisions_weights(tmp_path, monkeypatch):
-    """A file where torchvision keeps what it has downloaded, so that nothing is fetched."""
+    """A file where torchvision keeps what it has downloaded, with its hash as published, so nothing is fetched."""
     weights = torchvision.models.ResNet18_Weights.DEFAULT
     model = torchvision.models.resnet18(weights=None).eval()
-    cache = tmp_path / "hub" / "checkpoints" / Path(weights.url).name
-    cache.parent.mkdir(parents=True)
-    torch.save(model.state_dict(), cache)
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    torch.save(model.state_dict(), cache / "file")
+    name = f"resnet18-{hashlib.sha256((cache / 'file').read_bytes()).hexdigest()[:8]}.pth"
+    (cache / "file").rename(cache / name)
+    monkeypatch.setattr(weights.value, "url", f"https://download.pytorch.org/models/{name}")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     row = encoder_row("torchvision:resnet18", CPU)
     assert row.name == "torchvision:resnet18" and row.facts["architecture"] == "resnet18"
@@ -97,3 +114,32 @@ def test_the_random_initialisation_of_a_kind_is_of_that_kind(tmp_path):
         again = random_row(0, CPU, width=row.facts["width"])
         images = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
         assert torch.equal(row.features(images), again.features(images)) and again.facts["width"] == row.facts["width"]
+
+
+def test_the_precision_is_that_asked_for(tmp_path):
+    """And a fact of the row. bfloat16 has 8 bits of mantissa, which shows in every feature."""
+    save_encoder(random_encoder(3, width=0.05), tmp_path / "encoder.pth")
+    images = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
+    exact = encoder_row(tmp_path / "encoder.pth", CPU, precision="float32")
+    short = encoder_row(tmp_path / "encoder.pth", CPU, precision="bfloat16")
+    assert (exact.facts["precision"], short.facts["precision"]) == ("float32", "bfloat16")
+    double = random_encoder(3, width=0.05).double()
+    mean, std = torch.tensor(double.MEAN), torch.tensor(double.STD)
+    with torch.no_grad():
+        x = ((images / 255 - mean) / std).permute(0, 3, 1, 2).double()
+        expected = double(x, layer_index=double.LAYERS.index("fc6")).float()
+    scale = expected.abs().max()
+    assert (exact.features(images) - expected).abs().max() < 1e-5 * scale
+    assert 1e-4 * scale < (short.features(images) - expected).abs().max() < 0.05 * scale
+    assert random_row(3, CPU, width=0.05, precision="float32").facts["precision"] == "float32"
+
+
+@pytest.mark.gpu
+def test_float32_is_no_tf32():
+    """TF32 has 10 bits of mantissa and would be off by 1e-3."""
+    gpu = torch.device("cuda")
+    images = torch.randint(0, 256, (8, 64, 64, 3), dtype=torch.uint8)
+    here, there = (random_row(3, device, precision="float32").features(images.to(device)).cpu()
+                   for device in (CPU, gpu))
+    assert (here - there).abs().max() < 3e-5 * here.abs().max()
+    assert torch.backends.cudnn.allow_tf32  # left as it was

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -78,9 +79,18 @@ def test_vtab_1k_lists(vtab_1k):
     assert load_task(vtab_1k).sha256 != before
 
 
+def test_contents_are_known_in_both_layouts(vtab_1k, folder):
+    for root, image in ((vtab_1k, vtab_1k / "images/trainval/000004.jpg"), (folder, folder / "val/red/0.png")):
+        before = load_task(root)
+        Image.new("RGB", (40, 30), (0, 0, 99)).save(image)
+        after = load_task(root)
+        assert after.sha256 == before.sha256 and after.contents_sha256 != before.contents_sha256
+
+
 @pytest.mark.parametrize(("line", "said"), [
     ("images/trainval/000001.jpg 47", "line 5: .* below 47"),
     ("images/trainval/000001.jpg", "line 5: .* below 47"),
+    (f"images/trainval/000001.jpg {'9' * 5000}", "line 5: .* below 47"),
     ("../000001.jpg 1", "line 5: .*inside the folder"),
     ("/etc/passwd 1", "line 5: .*inside the folder"),
     ("images/trainval/000009.jpg 1", r"000009\.jpg .*line 5\) is not there"),
@@ -95,3 +105,27 @@ def test_vtab_1k_lists_that_are_damaged(vtab_1k, line, said):
 def test_vtab_1k_lists_of_no_known_task(vtab_1k):
     with pytest.raises(UserError, match="no task's name; the names are caltech101, cifar, dtd"):
         load_task(vtab_1k.rename(vtab_1k.with_name("textures")))
+
+
+def test_names_that_are_not_utf_8(vtab_1k, folder):
+    """Linux takes any bytes: of images and classes they are read, for the name of a task, which tables hold, they are
+    not taken."""
+    odd = os.fsdecode(b"caf\xe9")
+    (vtab_1k / "images/trainval/000004.jpg").rename(vtab_1k / f"images/trainval/{odd}.jpg")
+    (vtab_1k / "test.txt").write_bytes(b"images/trainval/caf\xe9.jpg 1\n")
+    assert load_task(vtab_1k).val.images().shape == (1, 64, 64, 3)
+    for split in ("train", "val"):
+        (folder / split / "red").rename(folder / split / odd)
+    (folder / f"train/{odd}/0.png").rename(folder / f"train/{odd}/{odd}.png")
+    task = load_task(folder)
+    assert odd in task.classes and len(task.train.paths) == 24
+    moved = folder.rename(folder.with_name(odd))
+    with pytest.raises(UserError, match=r"the task's name, .*is not UTF-8; pass another as --task"):
+        load_task(moved)
+    assert load_task(moved, "coffee").name == "coffee"
+
+
+def test_a_record_whose_complete_is_no_truth_value(folder):
+    (folder / "dataset.json").write_text('{"complete": "no"}')
+    with pytest.raises(UserError, match=r"dataset\.json says that complete is 'no', not true or false"):
+        load_task(folder)

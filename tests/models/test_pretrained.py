@@ -1,0 +1,85 @@
+"""Weights of torchvision: the published ones or none, and never code."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from models import Pretrained
+from utils.cli import UserError
+
+WEIGHTS = torchvision.models.ResNet18_Weights.DEFAULT
+
+
+class Malicious:
+    """Makes the folder `mark` when it is unpickled."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """Where torch keeps what it downloads."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    (tmp_path / "torch/hub/checkpoints").mkdir(parents=True)
+    return tmp_path / "torch/hub/checkpoints"
+
+
+@pytest.fixture
+def publish(cache, monkeypatch):
+    """Puts an object in the cache as if it were what torchvision publishes of ResNet-18; returns the file."""
+    def call(value: object) -> Path:
+        file = io.BytesIO()
+        torch.save(value, file)
+        name = f"resnet18-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
+        monkeypatch.setattr(WEIGHTS.value, "url", f"https://download.pytorch.org/models/{name}")
+        (cache / name).write_bytes(file.getvalue())
+        return cache / name
+
+    return call
+
+
+def test_the_published_file_is_taken(publish):
+    state = torchvision.models.resnet18().state_dict()
+    publish(state)
+    before = dict(os.environ)
+    model = Pretrained("resnet18")
+    assert torch.equal(model.model.conv1.weight, state["conv1.weight"]) and not model.training
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("kind", ["code", "other weights", "a file cut short", "a page"])
+def test_what_lies_in_its_place_is_refused(cache, tmp_path, kind):
+    file = cache / Path(WEIGHTS.url).name
+    torch.save(Malicious(tmp_path / "mark") if kind == "code" else torchvision.models.resnet18().state_dict(), file)
+    if kind == "a file cut short":
+        os.truncate(file, 1000)
+    elif kind == "a page":
+        file.write_text("<html>log in</html>")
+    with pytest.raises(UserError) as error:
+        Pretrained("resnet18")
+    assert not (tmp_path / "mark").exists()
+    assert str(error.value).startswith(f"{file} is damaged or not the file") and "delete it" in str(error.value)
+    assert "\n" not in str(error.value) and file.exists()
+
+
+def test_code_is_not_run_under_a_hash_that_fits_either(publish, tmp_path):
+    """Eight digits of a hash can be forged."""
+    file = publish({"conv1.weight": Malicious(tmp_path / "mark")})
+    with pytest.raises(UserError, match=f"cannot be had from .*delete {file}") as error:
+        Pretrained("resnet18")
+    assert not (tmp_path / "mark").exists() and "\n" not in str(error.value)
+
+
+def test_every_name_of_torchvision_holds_a_hash():
+    for name in torchvision.models.list_models(module=torchvision.models):
+        url = torchvision.models.get_model_weights(name).DEFAULT.url
+        assert len(torch.hub.HASH_REGEX.search(Path(url).name)[1]) >= 8
