@@ -97,7 +97,7 @@ def test_textures_of_another_law_are_refused(tmp_path, monkeypatch):
 
     texture_images.cache_clear()
     Image.fromarray(255 - pixels).save(first, quality=95)
-    with pytest.raises(UserError, match="stat-spectrum_color-32 holds textures .* delete it"):
+    with pytest.raises(UserError, match=r"stat-spectrum_color-32 holds textures .* delete it"):
         process.render([0])
     assert first.exists()
 
