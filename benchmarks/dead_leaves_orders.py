@@ -4,26 +4,23 @@
     python -m benchmarks.dead_leaves_orders --images 100     # a quick look
 
 For each image: the leaves that can be seen, the shares of the frame of the leaf on top of all and of the largest seen,
-the leaves that were drawn until the frame was full, and whether pixels stayed bare.
+the leaves that were laid until the frame was full, and whether pixels stayed bare.
 """
 
 import numpy as np
 
-from generators.dead_leaves import MAX_LEAVES, ORDERS, DeadLeaves
+from generators.dead_leaves import ORDERS, DeadLeaves
 from utils.cli import parser, positive_int, run
 
 SHAPES = ("square", "oriented_square", "mixed", "triangle")
 
 
 def measure(process: DeadLeaves, index: int) -> tuple[float, ...]:
-    """Leaves seen, share of the top leaf, share of the largest, leaves drawn, 1 if a pixel is bare."""
-    labels, _ = process.labels_and_leaves(index)
-    bare = bool((labels < 0).any())
-    pixels = np.bincount(labels[labels >= 0])
-    drawn = MAX_LEAVES if bare else len(pixels)
-    on_top = 0 if process.order == "nearest_first" else drawn - 1
-    top = pixels[on_top] if on_top < len(pixels) else 0
-    return np.count_nonzero(pixels), top / labels.size, pixels.max() / labels.size, drawn, bare
+    """Leaves seen, share of the top leaf, share of the largest, leaves laid, 1 if a pixel is bare."""
+    labels, leaves = process.labels_and_leaves(index)
+    pixels = np.bincount(labels[labels >= 0], minlength=len(leaves))
+    top = pixels[0 if process.order == "nearest_first" else -1]
+    return np.count_nonzero(pixels), top / labels.size, pixels.max() / labels.size, len(leaves), (labels < 0).any()
 
 
 def main() -> None:
@@ -31,7 +28,7 @@ def main() -> None:
     options.add_argument("--images", type=positive_int, default=1000, help="images of each row")
     options.add_argument("--resolution", type=positive_int, default=128, help="height and width in pixels")
     args = options.parse_args()
-    print("| shape | order | leaves seen | top leaf, % of frame | largest leaf, % | leaves drawn | images with gaps |")
+    print("| shape | order | leaves seen | top leaf, % of frame | largest leaf, % | leaves laid | images with gaps |")
     print("|---|---|---|---|---|---|---|")
     for shape in SHAPES:
         for order in ORDERS:

@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 CASES = {
     **dict.fromkeys(("dead_leaves-squares", "dead_leaves-oriented", "dead_leaves-mixed"),
-                    Case(plain_generators.dead_leaves_original, 3, 160, ">= 100", "<= 4")),
+                    Case(plain_generators.dead_leaves_original, 3, 160, ">= 200", "<= 4")),
     "dead_leaves-textures": Case(plain_generators.dead_leaves_textured, 3, 160, ">= 60"),
     "stat-spectrum": Case(plain_generators.spectrum, 10, 160, ">= 15", "<= 6"),
     "stat-spectrum_color": Case(statistical_model, 5, 80, ">= 10"),

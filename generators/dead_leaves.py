@@ -19,10 +19,11 @@ which a leaf is drawn are those of the authors' code:
 
 A pixel belongs to a leaf if its integer coordinates lie in the closed shape; nothing is antialiased.
 
-Two orders. `nearest_first` lays each leaf under those before it until no pixel is bare: as nothing laid later can
-show, this is an exact draw of what a process that has run for ever shows in the frame. `original` lays each leaf on
-top, as the authors' code did, and stops as soon as every pixel has been covered or 5,000 leaves are laid; the last
-leaf, chosen by this rule, tends to be large. docs/dead_leaves.md measures the difference.
+Two orders. `original`, the default, lays each leaf on top, as the authors' code did, and stops as soon as every pixel
+has been covered or 5,000 leaves are laid; the last leaf, chosen by this rule, tends to be large. (The authors call a
+pixel bare while it is black, so a leaf of colour (0, 0, 0), one in 16.6 million, does not count for them; here it
+does.) `nearest_first` lays each leaf under those before it until no pixel is bare: as nothing laid later can show, this
+is an exact draw of what a process that has run for ever shows in the frame. docs/dead_leaves.md: what differs.
 """
 
 from collections.abc import Sequence
@@ -34,16 +35,18 @@ from numba import njit
 from generators.process import check, option, stream_key
 from utils.seeding import generator
 
-ORDERS = ("nearest_first", "original")
+ORDERS = ("original", "nearest_first")
 SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed")
 CIRCLE, SQUARE, ORIENTED_SQUARE, RECTANGLE, TRIANGLE, QUADRILATERAL, MIXED = range(7)
 ANGLES = dict(zip(SHAPES, (0, 0, 1, 1, 3, 4, 4), strict=True))  # uniform numbers that the corners of each take
 MAX_LEAVES = 5000  # in the original order
-CHUNK = 384  # leaves drawn at a time; the images do not depend on it
+CHUNK = 500  # leaves drawn at a time, a divisor of MAX_LEAVES; the images do not depend on it
+UNSEEN = np.empty((0, 0), np.int32)  # labels of leaves that are only counted
 
 RADII = np.linspace(0.03, 1, 200)
 RADIUS_CDF = np.cumsum(RADII**-3 - 1) / np.sum(RADII**-3 - 1)
 RADIUS_STEPS = (RADIUS_CDF[:-1] + RADIUS_CDF[1:]) / 2  # the nearest entry changes half-way between two entries
+RADIUS_HINTS = np.searchsorted(RADIUS_STEPS, np.arange(1024) / 1024)  # where to begin to look for a number's entry
 
 
 def draw_leaves(rng: np.random.Generator, count: int, shape: str) -> np.ndarray:
@@ -64,8 +67,8 @@ def kind_of(u: np.ndarray, shape: int) -> int:
 @njit(cache=True, nogil=True)
 def place(u: np.ndarray, resolution: int) -> tuple[int, int, int]:
     """Column and row of a leaf's centre and its radius in pixels."""
-    entry = 0
-    while entry < len(RADIUS_STEPS) and u[0] > RADIUS_STEPS[entry]:  # 4 steps on average, as most leaves are small
+    entry = RADIUS_HINTS[int(u[0] * len(RADIUS_HINTS))]
+    while entry < len(RADIUS_STEPS) and u[0] > RADIUS_STEPS[entry]:
         entry += 1
     return int(u[1] * resolution), int(u[2] * resolution), max(int(RADII[entry] * resolution), 1)
 
@@ -108,77 +111,93 @@ def sorted4(a: float, b: float, c: float, d: float) -> tuple[float, float, float
     return a, min(b, c), max(b, c), d
 
 
-@njit(cache=True, nogil=True)
-def paint_under(u: np.ndarray, shape: int, first: int, labels: np.ndarray) -> int:
-    """Lay leaves number `first`, `first` + 1, ... each under what is there. Returns how many pixels are still bare.
+def all_bare(resolution: int) -> np.ndarray:
+    """A bit for each pixel, int64 [N, ceil(N / 64)]: column c of a row is bit c % 64 of word c // 64."""
+    bare = np.full((resolution, -(-resolution // 64)), -1)
+    if resolution % 64:
+        bare[:, -1] = 2 ** (resolution % 64) - 1
+    return bare
 
-    u: as `draw_leaves` returns it. shape: position in SHAPES.
-    labels: int32 [N, N], the number of the leaf seen at each pixel, -1 where bare; changed in place.
+
+@njit(cache=True, nogil=True)
+def columns_of(word: int, start: int, end: int) -> int:
+    """The bits of columns start..end that lie in a word of `all_bare`; start..end reaches into it."""
+    return (-1 << max(start - 64 * word, 0)) & ~(-2 << min(end - 64 * word, 63))
+
+
+@njit(cache=True, nogil=True)
+def paint_under(u: np.ndarray, shape: int, first: int, bare: np.ndarray, labels: np.ndarray, newest: bool) -> int:
+    """Lay leaves, each under what is there, until no pixel is bare. Returns how many were laid.
+
+    u: the leaves, as `draw_leaves` returns them. shape: position in SHAPES. first: the number of u[0].
+    bare: as `all_bare` returns it, for the pixels that are bare; changed in place.
+    labels: int32 [N, N], the number of the leaf seen at each pixel, -1 where bare; changed in place. Or UNSEEN, where
+    it is enough to know what is bare.
+    newest: begin with the last leaf, not with the first.
     """
-    size = len(labels)
-    bare = 0
-    leftmost, rightmost = np.full(size, size), np.full(size, -1)  # bare pixel of each row, as we begin
-    for row in range(size):
-        line, count = labels[row], 0
-        for column in range(size):
-            count += line[column] < 0
-        if count > 0:
-            leftmost[row], rightmost[row] = 0, size - 1
-            while line[leftmost[row]] >= 0:
-                leftmost[row] += 1
-            while line[rightmost[row]] >= 0:
-                rightmost[row] -= 1
-            bare += count
+    size = len(bare)
+    words_left = np.count_nonzero(bare)
 
     # The sides of the leaf at hand, as lines x = start + slope * y: where it is to the left of them, and to the right.
-    left_start, left_slope, right_start, right_slope = np.empty(4), np.empty(4), np.empty(4), np.empty(4)
+    low_sides, high_sides = np.empty((4, 2)), np.empty((4, 2))
     for n in range(len(u)):
-        if bare == 0:
-            break
-        x, y, radius = place(u[n], size)
+        if words_left == 0:
+            return n
+        leaf = len(u) - 1 - n if newest else n
+        x, y, radius = place(u[leaf], size)
+        left, right = max(x - radius, 0), min(x + radius, size - 1)
         top, bottom = max(y - radius, 0), min(y + radius, size - 1)
-        while top <= bottom and (x + radius < leftmost[top] or x - radius > rightmost[top]):
-            top += 1
-        if top > bottom:  # no bare pixel near, as for most late leaves
+        near = 0  # bare pixels
+        for word in range(left >> 6, (right >> 6) + 1):
+            for row in range(top, bottom + 1):
+                near |= bare[row, word] & columns_of(word, left, right)
+        if near == 0:  # as for most late leaves
             continue
 
-        kind = kind_of(u[n], shape)
+        kind = kind_of(u[leaf], shape)
         if kind != CIRCLE:
-            points = corners(u[n], kind, radius)
-            lowest, highest = points[0][1], points[0][1]
+            points = corners(u[leaf], kind, radius)
+            lowest, highest, lows, highs = points[0][1], points[0][1], 0, 0
             for i in range(4):
                 (ax, ay), (bx, by) = points[i], points[(i + 1) % 4]
                 lowest, highest = min(lowest, ay), max(highest, ay)
-                left_start[i], left_slope[i], right_start[i], right_slope[i] = np.inf, 0.0, -np.inf, 0.0
                 # With corners by rising angle, the leaf is to the left of edges where y rises. Level ones bound no x.
-                slope = (bx - ax) / (by - ay) if by != ay else 0.0
-                if by > ay:
-                    left_start[i], left_slope[i] = ax - ay * slope, slope
-                elif by < ay:
-                    right_start[i], right_slope[i] = ax - ay * slope, slope
+                if by != ay:
+                    slope = (bx - ax) / (by - ay)
+                    if by > ay:
+                        high_sides[highs] = ax - ay * slope, slope
+                        highs += 1
+                    else:
+                        low_sides[lows] = ax - ay * slope, slope
+                        lows += 1
             top = max(top, y + int(np.ceil(lowest)))
             bottom = min(bottom, y + int(np.floor(highest)))
 
         for row in range(top, bottom + 1):
-            if x + radius < leftmost[row] or x - radius > rightmost[row]:
-                continue
             # The leaf covers low..high of this row, measured from its centre.
             if kind == CIRCLE:
                 high = np.sqrt(radius**2 - (row - y) ** 2)
                 low = -high
             else:
                 low, high = -float(radius), float(radius)
-                for i in range(4):
-                    high = min(high, left_start[i] + left_slope[i] * (row - y))
-                    low = max(low, right_start[i] + right_slope[i] * (row - y))
-            if low > high:
+                for i in range(lows):
+                    low = max(low, low_sides[i, 0] + low_sides[i, 1] * (row - y))
+                for i in range(highs):
+                    high = min(high, high_sides[i, 0] + high_sides[i, 1] * (row - y))
+            start, end = max(x + int(np.ceil(low)), 0), min(x + int(np.floor(high)), size - 1)
+            if start > end:
                 continue
-            line = labels[row, max(x + int(np.ceil(low)), 0) : max(min(x + int(np.floor(high)), size - 1) + 1, 0)]
-            for column in range(len(line)):
-                is_bare = line[column] < 0
-                line[column] = first + n if is_bare else line[column]  # without a branch, for the compiler's vectors
-                bare -= is_bare
-    return bare
+            seen = 0
+            for word in range(start >> 6, (end >> 6) + 1):
+                covered = bare[row, word] & columns_of(word, start, end)
+                seen |= covered
+                bare[row, word] ^= covered
+                words_left -= covered != 0 and bare[row, word] == 0
+            if seen != 0 and len(labels) > 0:
+                line = labels[row, start : end + 1]
+                for column in range(len(line)):  # without a branch, for the compiler's vectors
+                    line[column] = first + leaf if line[column] < 0 else line[column]
+    return len(u)
 
 
 @njit(cache=True, nogil=True)
@@ -198,7 +217,7 @@ class DeadLeaves:
     shape: str = option("square", "shape of the leaves", SHAPES)
     resolution: int = option(128, "height and width of the images, in pixels")
     seed: int = option(0, "another seed gives other images")
-    order: str = option("nearest_first", "how leaves are laid: exact, or as the authors did", ORDERS)
+    order: str = option("original", "how leaves are laid: as the authors did, or exact", ORDERS)
 
     def __post_init__(self) -> None:
         check(self)
@@ -215,32 +234,18 @@ class DeadLeaves:
         """Which leaf each pixel of image `index` shows, and the leaves.
 
         Returns labels, int32 [resolution, resolution], numbering leaves in the order drawn (-1: bare, possible in the
-        original order only), and leaves, float32 [leaves, >= 6], as `draw_leaves` returns them.
+        original order only), and the leaves laid, float32 [leaves, >= 6], as `draw_leaves` returns them.
         """
-        rng = generator(stream_key(self), int(index))
-        return self._nearest_first(rng) if self.order == "nearest_first" else self._original(rng)
-
-    def _empty(self) -> np.ndarray:
-        return np.full((self.resolution, self.resolution), -1, np.int32)
-
-    def _nearest_first(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        labels, leaves = self._empty(), []
-        bare = labels.size
-        while bare > 0:
-            u = draw_leaves(rng, CHUNK, self.shape)
-            bare = paint_under(u, SHAPES.index(self.shape), CHUNK * len(leaves), labels)
-            leaves.append(u)
-        return labels, np.concatenate(leaves)
-
-    def _original(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        u, shape = draw_leaves(rng, MAX_LEAVES, self.shape), SHAPES.index(self.shape)
-        # When the frame is first full does not depend on the order, so a first pass finds it ...
-        labels = self._empty()
-        laid = labels.max() + 1 if paint_under(u, shape, 0, labels) == 0 else MAX_LEAVES
-        # ... and those leaves laid nearest first, from the newest back, look the same as the newest on top.
-        labels = self._empty()
-        paint_under(u[:laid][::-1], shape, 0, labels)
-        return np.where(labels < 0, -1, laid - 1 - labels).astype(np.int32), u[:laid]
+        rng, shape = generator(stream_key(self), int(index)), SHAPES.index(self.shape)
+        labels, bare = np.full((self.resolution, self.resolution), -1, np.int32), all_bare(self.resolution)
+        leaves, laid, original = [], 0, self.order == "original"
+        while laid == len(leaves) * CHUNK and not (original and laid == MAX_LEAVES):
+            leaves.append(draw_leaves(rng, CHUNK, self.shape))
+            laid += paint_under(leaves[-1], shape, laid, bare, UNSEEN if original else labels, False)
+        u = np.concatenate(leaves)[:laid]
+        if original:  # when the frame is full does not depend on the order, so now lay them from the newest back
+            paint_under(u, shape, 0, all_bare(self.resolution), labels, True)
+        return labels, u
 
 
 if __name__ == "__main__":

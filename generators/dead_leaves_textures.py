@@ -12,11 +12,15 @@ The textures are those of the paper, 10,000 images of stat-spectrum_color_wmm at
 folder of images of yours (`--textures`; brought to that size by resizing the shorter side and cropping the centre).
 The former are made on first use, in data/textures, in a few minutes. Figure 2 of the paper shows oriented squares, the
 default; the authors' released recipe says `--shape mixed`.
+
+The authors gave each *colour* of a flat image a texture, so two leaves of one colour, one pair in 16.6 million, share
+theirs; here each leaf has its own.
 """
 
 import contextlib
 import functools
 import hashlib
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,10 +29,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from PIL import Image
 
-from datasets.folder import list_images
+from datasets.folder import list_images, read_rgb
 from datasets.packed import packed_images
-from datasets.writer import ImageProcess, describe, write_image_folder
+from datasets.writer import ImageProcess, describe, encode, image_path, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import load
 from generators.process import option
@@ -45,6 +50,16 @@ CACHE = Path("data/textures")  # in the working folder, like all data
 def pool_process(resolution: int) -> ImageProcess:
     """What makes the default textures: on a CPU, so that the pool does not depend on where it was made."""
     return load(POOL, resolution, device="cpu")
+
+
+def check_pool(root: Path, process: ImageProcess) -> None:
+    """Raises UserError if `root` holds textures that other code made: if `process` now makes another first image."""
+    path = image_path(root, 0, "jpg")
+    if path.exists():
+        now = np.asarray(Image.open(io.BytesIO(encode(process, [0], "jpg")[0])), int)
+        # Another CPU may round a pixel differently; another law makes another image, by tens of levels.
+        if np.abs(now - np.asarray(read_rgb(path))).mean() > 2:
+            raise UserError(f"{root} holds textures that another version made; delete it, and they are made anew")
 
 
 @contextlib.contextmanager
@@ -79,6 +94,7 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
+        check_pool(root, pool_process(resolution))
         write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=default_workers())
         return packed_images(root)
 

@@ -5,14 +5,19 @@ import pytest
 from scipy import stats
 
 from benchmarks.plain_generators import dead_leaves_original, inside_leaf, paint_over
+from generators import dead_leaves
 from generators.dead_leaves import (
     CIRCLE,
+    MAX_LEAVES,
     MIXED,
+    ORDERS,
     RADII,
     SHAPES,
     SQUARE,
     TRIANGLE,
+    UNSEEN,
     DeadLeaves,
+    all_bare,
     colours,
     corners,
     draw_leaves,
@@ -26,40 +31,84 @@ from utils.seeding import generator
 IMAGES = 300
 
 
-@pytest.mark.parametrize("resolution", [1, 7, 32, 61])
+@pytest.mark.parametrize("resolution", [1, 7, 32, 64, 65, 130])  # words of 64 pixels: part of one, whole ones, both
 @pytest.mark.parametrize("shape", SHAPES)
 def test_painting_under_equals_painting_the_reversed_list_over(shape, resolution):
     u, number = draw_leaves(generator(1, resolution), 150, shape), SHAPES.index(shape)
-    fast = np.full((resolution, resolution), -1, np.int32)
+    bare, fast, unseen = all_bare(resolution), np.full((resolution, resolution), -1, np.int32), all_bare(resolution)
     for start in range(0, 150, 40):  # in parts, as it is used
-        bare = paint_under(u[start : start + 40], number, start, fast)
+        part = u[start : start + 40]
+        laid = paint_under(part, number, start, bare, fast, False)
+        assert paint_under(part, number, start, unseen, UNSEEN, False) == laid
+        np.testing.assert_array_equal(unseen, bare)
+        assert laid == len(part) or not bare.any()
     plain = paint_over(u[::-1], number, resolution)
     np.testing.assert_array_equal(fast, np.where(plain < 0, -1, 149 - plain))
-    assert bare == (fast < 0).sum()
+    bits = np.unpackbits(bare.astype("<i8").view(np.uint8), axis=1, bitorder="little")[:, :resolution]
+    np.testing.assert_array_equal(bits, fast < 0)
+
+    bare, fast = all_bare(resolution), np.full((resolution, resolution), -1, np.int32)
+    paint_under(u, number, 0, bare, fast, True)  # from the newest back
+    np.testing.assert_array_equal(fast, paint_over(u, number, resolution))
 
 
+@pytest.mark.parametrize(("resolution", "images"), [
+    (20, 4), (128, 1), pytest.param(20, 200, marks=pytest.mark.slow), pytest.param(128, 30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_original_order_equals_the_plain_painter(shape):
-    process = DeadLeaves(shape, resolution=32, order="original")
-    np.testing.assert_array_equal(process.render([3])[0], dead_leaves_original(process, 3))
+def test_original_order_equals_the_plain_painter(shape, resolution, images):
+    process = DeadLeaves(shape, resolution=resolution, seed=images)
+    assert process.order == "original"
+    for index, image in enumerate(process.render(range(images))):
+        np.testing.assert_array_equal(image, dead_leaves_original(process, index))
 
 
 def test_original_order_gives_up_after_5000_leaves():
-    process = DeadLeaves("triangle", resolution=64, order="original")
+    process = DeadLeaves("triangle", resolution=64)
     bare = [index for index in range(40) if (process.labels_and_leaves(index)[0] < 0).any()]
     assert bare, "some of 40 images of thin triangles should still have gaps"
-    image, labels = process.render(bare[:1])[0], process.labels_and_leaves(bare[0])[0]
-    assert (image[labels < 0] == 0).all()
+    image, (labels, leaves) = process.render(bare[:1])[0], process.labels_and_leaves(bare[0])
+    assert len(leaves) == MAX_LEAVES and (image[labels < 0] == 0).all()
     np.testing.assert_array_equal(image, dead_leaves_original(process, bare[0]))
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 5000])
+def test_images_do_not_depend_on_how_many_leaves_are_drawn_at_a_time(chunk, monkeypatch):
+    processes = [DeadLeaves("mixed", resolution=24, order=order) for order in ORDERS]
+    before = [process.render(range(20)) for process in processes]
+    monkeypatch.setattr(dead_leaves, "CHUNK", chunk)
+    for process, images in zip(processes, before, strict=True):
+        np.testing.assert_array_equal(process.render(range(20)), images)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nearest_first_fills_the_frame(shape):
-    process = DeadLeaves(shape, resolution=48)
+    process = DeadLeaves(shape, resolution=48, order="nearest_first")
     labels, leaves = process.labels_and_leaves(5)
     assert labels.min() >= 0
     assert labels.shape == (48, 48) and labels.dtype == np.int32
     np.testing.assert_array_equal(process.render([5])[0], colours(leaves)[labels])
+    plain = paint_over(leaves[::-1], SHAPES.index(shape), 48)
+    np.testing.assert_array_equal(labels, len(leaves) - 1 - plain)
+
+
+def test_both_orders_lay_equally_many_leaves_but_leave_another_on_top():
+    """The frame is first full at a time of one law; the leaf that fills it is on top in the original order, and larger
+    than one chosen without regard to the frame."""
+    size, counts, top = 32, {}, {}
+    for order in ORDERS:
+        found = [DeadLeaves("square", size, order=order).labels_and_leaves(i) for i in range(1000)]
+        counts[order] = [len(leaves) for _, leaves in found]
+        top[order] = np.array([(labels == (len(leaves) - 1 if order == "original" else 0)).mean()
+                               for labels, leaves in found])
+    assert stats.ks_2samp(*counts.values()).pvalue > 0.001
+    # The share of any one square: columns it covers from each centre, squared as rows are alike, over all radii.
+    half = (np.maximum((RADII * size).astype(int), 1) * np.sqrt(0.5)).astype(int)
+    centre = np.arange(size)[:, None]
+    columns = np.minimum(centre + half, size - 1) - np.maximum(centre - half, 0) + 1
+    share = nearest_entry_weights() @ (columns.mean(axis=0) / size) ** 2
+    error = {order: values.std() / len(values) ** 0.5 for order, values in top.items()}
+    assert abs(top["nearest_first"].mean() - share) < 4 * error["nearest_first"]
+    assert top["original"].mean() - 10 * share > 4 * error["original"]
 
 
 def test_images_do_not_depend_on_the_request():
@@ -86,9 +135,8 @@ def test_drawing_in_parts_draws_the_same_leaves(shape):
 
 
 def leaves_of(shape: str, count: int) -> np.ndarray:
-    """The first leaves of 300 images, which are drawn whether they are seen or not: [300 * count, >= 6]."""
-    process = DeadLeaves(shape, resolution=16)
-    return np.concatenate([process.labels_and_leaves(i)[1][:count] for i in range(IMAGES)])
+    """The first leaves of 300 images, whether they are seen or not: float32 [300 * count, >= 6]."""
+    return np.concatenate([draw_leaves(generator(3, i), count, shape) for i in range(IMAGES)])
 
 
 def size_pvalue(radii: np.ndarray, weights: np.ndarray, resolution: int) -> float:
@@ -120,7 +168,7 @@ def test_radii_follow_the_nearest_entry_rule():
 
 
 def test_a_pixel_shows_a_leaf_by_its_area():
-    process, size = DeadLeaves("square", resolution=32), 32
+    process, size = DeadLeaves("square", resolution=32, order="nearest_first"), 32  # the stationary law
     seen = []
     for i in range(1000):
         labels, leaves = process.labels_and_leaves(i)

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from benchmarks.plain_generators import dead_leaves_textured
 from datasets.packed import packed_images
 from datasets.writer import describe, write_image_folder
 from generators import dead_leaves_textures
+from generators.dead_leaves import ORDERS
 from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images
 from generators.named import load
 from utils.cli import UserError
@@ -26,15 +28,17 @@ def textures(make_images, tmp_path) -> str:
 
 @pytest.mark.parametrize("shape", ["oriented_square", "mixed"])
 def test_the_original_order_equals_the_plain_painter(textures, shape):
-    process = TexturedLeaves(shape, resolution=40, order="original", textures=textures)
+    process = TexturedLeaves(shape, resolution=40, textures=textures)
+    assert process.order == "original"
     images = process.render(range(2))
     assert images.shape == (2, 40, 40, 3) and images.dtype == np.uint8
     for index in range(2):
         np.testing.assert_array_equal(images[index], dead_leaves_textured(process, index))
 
 
-def test_every_leaf_shows_one_texture_at_its_own_pixels(textures):
-    process = TexturedLeaves(resolution=40, textures=textures)
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_leaf_shows_one_texture_at_its_own_pixels(textures, order):
+    process = TexturedLeaves(resolution=40, order=order, textures=textures)
     pool, image = np.asarray(texture_images(textures, 40)), process.render([3])[0]
     labels, leaves = process.labels_and_leaves(3)
     for leaf in np.unique(labels):
@@ -77,6 +81,25 @@ def test_default_textures_are_made_once_and_are_the_named_dataset(tmp_path, monk
     root = tmp_path / "textures" / "stat-spectrum_color-32"
     assert write_image_folder(pool, root, 120, name="stat-spectrum_color") == 0
     np.testing.assert_array_equal(packed_images(root), texture_images("", 32))
+
+
+def test_textures_of_another_law_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(dead_leaves_textures, "POOL", "stat-spectrum_color")
+    monkeypatch.setattr(dead_leaves_textures, "POOL_IMAGES", FEWEST)
+    process = TexturedLeaves(resolution=32)
+    before = process.render([0])
+    first = tmp_path / "textures" / "stat-spectrum_color-32" / "train" / "00000000" / "00000000.jpg"
+    pixels = np.asarray(Image.open(first))
+
+    texture_images.cache_clear()  # as in another run
+    Image.fromarray(pixels ^ np.eye(32, dtype=np.uint8)[..., None]).save(first, quality=95)  # some rounded otherwise
+    assert np.abs(process.render([0]).astype(int) - before).max() < 30
+
+    texture_images.cache_clear()
+    Image.fromarray(255 - pixels).save(first, quality=95)
+    with pytest.raises(UserError, match=r"stat-spectrum_color-32 holds textures .* delete it"):
+        process.render([0])
+    assert first.exists()
 
 
 def test_a_folder_of_textures_is_only_read(textures, tmp_path):
