@@ -56,6 +56,28 @@ def test_it_is_made_once_and_again_when_the_folder_changes(folder, packings):
     assert len(packings) == 5
 
 
+def test_a_change_behind_size_and_time_is_noticed(folder, make_images, tmp_path):
+    """Two images that exchange their names, and another folder with the same names, sizes and times in one cache."""
+    def alike(images):
+        for path in list_images(images):
+            os.truncate(path, 10_000)
+            os.utime(path, ns=(10**18, 10**18))
+
+    other = make_images(tmp_path / "other", 12, seed=1)
+    alike(folder)
+    alike(other)
+    cache = tmp_path / "cache"
+    before, others = packed_images(folder, cache=cache).copy(), packed_images(other, cache=cache)
+    assert np.array_equal(others[0], np.asarray(read_rgb(list_images(other)[0])))
+    assert np.array_equal(packed_images(folder, cache=cache), before)
+
+    a, b = list_images(folder)[3:5]
+    a.rename(tmp_path / "aside")
+    b.rename(a)
+    (tmp_path / "aside").rename(b)
+    assert np.array_equal(packed_images(folder, cache=cache)[[4, 3]], before[[3, 4]])
+
+
 def test_a_reader_keeps_its_array_when_the_folder_changes(folder):
     before = packed_images(folder)
     copy = before.copy()
