@@ -38,15 +38,16 @@ CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a ch
 class ImageProcess(Protocol):
     """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled.
 
-    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), and `contents()`, the fingerprints that
-    stand in the record in place of fields that are paths.
+    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), `contents()`, the fingerprints that
+    stand in the record in place of fields that are paths, and `render_on_device`, which gives the images as a tensor
+    on the process's `device`.
     """
 
     resolution: int
     seed: int
 
-    def render(self, indices: Sequence[int]) -> Any:
-        """uint8 [N, H, W, 3], a NumPy array or a torch tensor."""
+    def render(self, indices: Sequence[int]) -> np.ndarray:
+        """uint8 [N, H, W, 3], H and W the resolution."""
 
 
 def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *, name: str, image_format: str = "jpg",
@@ -192,10 +193,23 @@ def check_space(root: Path, samples: list[bytes], count: int) -> None:
                         "make room, choose another --output, or fewer --samples")
 
 
+def checked(process: ImageProcess, images: Any, count: int, kind: type = np.ndarray) -> Any:
+    """`images`, which `process` returned when asked for `count`. Raises UserError if they are not uint8 [count, H, W,
+    3] of its resolution, in a `kind` of array."""
+    def said(name: str, dtype: object, shape: Sequence[int]) -> str:
+        return f"{name} {str(dtype).removeprefix('torch.')} {list(shape)}"
+
+    wanted = said(kind.__name__, "uint8", (count, process.resolution, process.resolution, 3))
+    found = said(type(images).__name__, getattr(images, "dtype", "without a dtype"), getattr(images, "shape", ()))
+    if found != wanted:
+        raise UserError(f"{type(process).__name__} must render a {wanted}, but gives a {found}; mend its code")
+    return images
+
+
 def rendered(process: ImageProcess, indices: Sequence[int]) -> np.ndarray:
-    """`process.render(indices)` as a NumPy array, whatever it computes on: uint8 [N, H, W, 3]."""
-    images = process.render(indices)
-    return images if isinstance(images, np.ndarray) else images.cpu().numpy()
+    """Images number `indices` of any process: uint8 [N, H, W, 3]. Raises UserError for one that returns another thing
+    (`checked`)."""
+    return checked(process, process.render(indices), len(indices))
 
 
 def encode(process: ImageProcess, indices: Sequence[int], image_format: str) -> list[bytes]:

@@ -44,9 +44,9 @@ from generators.fourier_image import draw_spectrum, stretch, to_rgb
 from generators.process import check, option, stream_key
 from generators.robust_transforms import View, draw_view, look
 from generators.torch_process import (
+    BlockProcess,
     device_option,
     precision_option,
-    render_in_blocks,
     settle_device,
     settle_precision,
 )
@@ -128,7 +128,7 @@ def ascend(channels: Channels, weights: Tensor, spectra: Tensor, views: Sequence
 
 
 @dataclass(frozen=True)
-class FeatureVis:
+class FeatureVis(BlockProcess):
     """Visualisations of single channels, and then of pairs, of a layer of a network.
 
     Raises UserError for a value it does not know, a resolution below SMALLEST, a missing file, or weights that fit
@@ -173,10 +173,6 @@ class FeatureVis:
         if self.encoder == "random":
             return {}
         return {"encoder": f"sha256:{hashlib.sha256(Path(self.encoder).read_bytes()).hexdigest()}"}
-
-    def render(self, indices: Sequence[int]) -> Tensor:
-        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB, on the device."""
-        return render_in_blocks(self, indices)
 
     def render_block(self, number: int) -> Tensor:
         """Images number * block .. (number + 1) * block - 1: uint8 [block, resolution, resolution, 3]."""

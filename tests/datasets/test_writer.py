@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from datasets import writer
@@ -280,17 +281,24 @@ def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path):
         write(tmp_path, 200, Broken(), workers=2)
 
 
-def test_torch_tensors_are_written_too(tmp_path):
-    torch = pytest.importorskip("torch")
-
+@pytest.mark.parametrize(("change", "said"), [
+    (torch.from_numpy, "but gives a Tensor uint8 [4, 8, 8, 3]"),
+    (lambda images: images / np.float32(255), "but gives a ndarray float32 [4, 8, 8, 3]"),
+    (lambda images: images[:-1], "but gives a ndarray uint8 [3, 8, 8, 3]"),
+    (lambda images: images[:, :, :, :1], "but gives a ndarray uint8 [4, 8, 8, 1]"),
+    (lambda images: images[:, ::2], "but gives a ndarray uint8 [4, 4, 8, 3]"),
+    (lambda images: list(images), "but gives a list without a dtype []"),
+])
+def test_a_process_that_returns_another_thing_is_told_so(tmp_path, change, said):
     @dataclass(frozen=True)
-    class Tensors(Ramps):
+    class Other(Ramps):
         def render(self, indices):
-            return torch.from_numpy(super().render(indices))
+            return change(super().render(indices))
 
-    write(tmp_path / "a", 5, Tensors())
-    write(tmp_path / "b", 5)
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    with pytest.raises(UserError) as info:
+        write(tmp_path / "a", 5, Other())
+    assert str(info.value) == f"Other must render a ndarray uint8 [4, 8, 8, 3], {said}; mend its code"
+    assert not (tmp_path / "a").exists()
 
 
 def test_folders_that_are_not_there_are_not_listed_one_by_one(tmp_path):
