@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from datasets.folder import RECORD, recorded_count
+from datasets.folder import RECORD, read_rgb, recorded_count
 from utils.cli import UserError
 from utils.files import human_bytes, locked, read_record, write_bytes, write_json
 from utils.progress import Progress
@@ -32,6 +32,9 @@ from utils.workers import worker_processes
 FORMATS = ("jpg", "png")
 FOLDER = 1000  # images in one folder; shards are made of whole folders
 MOST = 10**8  # images of a folder: their numbers have 8 digits
+EXAMPLES = 8  # images of a folder that are rendered again before others are added
+LONG_ENOUGH = 10.0  # seconds for them, where a process is slow
+ALIKE = 4.0  # mean difference of two images, of 255, that another processor may make
 CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
@@ -74,6 +77,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     if count == 0:
         return 0
     check_writable(root)
+    check_law(process, root, image_format)
     started = time.monotonic()
     # The first images are made before anything is written: they show what the process and the disk can do.
     first = list(islice(chain.from_iterable(missing(root, *shard)), 4))
@@ -81,9 +85,10 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 
     root.mkdir(parents=True, exist_ok=True)
     with hold_shard(root, rank, world_size):
-        check_record(root, record)  # again: another writer may just have left
-        if (recorded_count(root) or 0) < samples:
-            write_json(root / RECORD, {**record, "software": environment()})
+        with locked(root / ".lock", wait=True):  # of the folder: writers of two shards that start together agree
+            check_record(root, record)  # again: another writer may just have begun, or left
+            if (recorded_count(root) or 0) < samples:
+                write_json(root / RECORD, {**record, "software": environment()})
         remove_leftovers(root, samples, rank, world_size)
         count = sum(map(len, missing(root, *shard)))
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
@@ -128,6 +133,31 @@ def check_record(root: Path, record: dict[str, Any]) -> None:
     if before["count"] > record["count"]:
         raise UserError(f"{root} is a dataset of {before['count']} images, more than the {record['count']} asked for; "
                         f"choose another --output, or --samples {before['count']}")
+
+
+def check_law(process: ImageProcess, root: Path, image_format: str) -> None:
+    """Renders some of the images in `root` again. Raises UserError if they are others: the code has changed since, and
+    one folder would hold images of two laws. Takes about LONG_ENOUGH seconds, or one image."""
+    started = time.monotonic()
+    for path in examples(root, image_format):
+        (again,) = encode(process, [int(path.stem)], image_format)
+        there, now = (np.asarray(read_rgb(file)).astype(int) for file in (path, io.BytesIO(again)))
+        if there.shape != now.shape or np.abs(there - now).mean() > ALIKE:
+            raise UserError(f"{path} is not what {type(process).__name__} makes now: its code, or a library, has "
+                            "changed since the folder was begun, and more images would follow another law; choose "
+                            f"another --output, or remove {root} to make all of it anew")
+        if time.monotonic() - started > LONG_ENOUGH:
+            return
+
+
+def examples(root: Path, image_format: str) -> Iterator[Path]:
+    """EXAMPLES of the images in `root` at random, or fewer."""
+    rng = np.random.default_rng(0)
+    folders = sorted((root / "train").glob("[0-9]" * 8))
+    for _ in range(EXAMPLES if folders else 0):
+        images = sorted(folders[rng.integers(len(folders))].glob(f"{'[0-9]' * 8}.{image_format}"))
+        if images:
+            yield images[rng.integers(len(images))]
 
 
 def folders(samples: int, rank: int, world_size: int) -> range:
