@@ -34,6 +34,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -144,6 +145,8 @@ class FeatureVis(BlockProcess):
     seed: int = option(0, "another seed gives other images, and another random network")
     device: str = device_option()
     precision: str = precision_option()
+
+    chaotic: ClassVar[bool] = True  # Adam's first steps are signs of gradients, also of tiny ones
 
     def __post_init__(self) -> None:
         check(self)

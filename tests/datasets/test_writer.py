@@ -204,6 +204,15 @@ def test_what_another_processor_rounds_differently_is_the_same_law(tmp_path, mon
     assert write(tmp_path, 100, Noise(), image_format=image_format) == 30
 
 
+def test_a_chaotic_process_is_warned_of(tmp_path, monkeypatch, capsys):
+    write(tmp_path, 70, Noise())
+    monkeypatch.setattr(Noise, "changed", "another draw")
+    monkeypatch.setattr(Noise, "chaotic", True, raising=False)
+    assert write(tmp_path, 100, Noise()) == 30
+    said = capsys.readouterr().err
+    assert said.startswith("warning: ") and said.endswith("on another kind of processor\n") and said.count("\n") == 1
+
+
 def test_a_slow_process_renders_one_image_again(tmp_path, monkeypatch):
     asked = []
 
