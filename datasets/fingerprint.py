@@ -9,6 +9,7 @@ Hashes of contents are remembered in a hidden file of the folder, so that only f
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,7 @@ def states_sha256(root: Path, paths: Sequence[Path]) -> str:
     """SHA-256 over name below `root`, size, times and inode of every file: no file is read.
 
     The time of the last change (ctime) and the inode notice two files that exchange their names, and contents that
-    changed where size and mtime were set back. Raises UserError for a link to nothing.
+    changed where size and mtime were set back. Raises UserError for a link to nothing, and for what is no file.
     """
     digest = hashlib.sha256()
     for name, state in _names_and_states(root, paths):
@@ -39,7 +40,7 @@ def contents_sha256(root: Path, paths: Sequence[Path]) -> str:
     """SHA-256 over the name below `root` and the contents of every file, in the order of `paths`.
 
     A file is read if its name, size, times or inode are not those of the last time. Where `root` is not writable, all
-    are read each time. Raises UserError for a link to nothing.
+    are read each time. Raises UserError for a link to nothing, and for what is no file.
     """
     names, keys = [], []
     for name, state in _names_and_states(root, paths):
@@ -75,6 +76,8 @@ def _names_and_states(root: Path, paths: Sequence[Path]) -> Iterator[tuple[bytes
             s = os.stat(name)
         except FileNotFoundError:
             raise UserError(f"{path} is a link to nothing, or was just deleted; remove or replace it") from None
+        if not stat.S_ISREG(s.st_mode):
+            raise UserError(f"{path} is no plain file; remove or replace it")
         yield name[above:] + b"\0", b"%d %d %d %d\n" % (s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
 
 

@@ -17,6 +17,7 @@ default; the authors' released recipe says `--shape mixed`.
 import contextlib
 import functools
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
         count = len(list_images(folder))
         if count < FEWEST:
             raise UserError(f"{folder} holds {count} images, and textures take {FEWEST} or more; pass another folder")
-        name = f"{Path(folder).resolve().name}-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:8]}"
+        place = Path(folder).resolve()
+        name = f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}"
         with removed_on_failure(CACHE / name):
             return packed_images(folder, resolution, CACHE / name)
     root = CACHE / f"{POOL}-{resolution}"

@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from utils.cli import UserError
 
@@ -58,10 +58,15 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file. Raises UserError when it cannot be parsed."""
+    """Read a JSON file. Raises UserError when it cannot be parsed, or holds NaN or infinity, which JSON has not."""
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
+        raise UserError(f"{path} is no file; move it away")
     try:
-        return json.loads(Path(path).read_text())
-    except ValueError as error:
+        return json.loads(Path(path).read_text(), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
 

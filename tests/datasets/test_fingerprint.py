@@ -133,6 +133,13 @@ def test_a_link_to_nothing_is_named(folder):
             sha256(folder, list_images(folder))
 
 
+def test_a_pipe_is_not_waited_for(folder):
+    os.mkfifo(folder / "train" / "photo.jpg")
+    for sha256 in (contents_sha256, states_sha256):
+        with pytest.raises(UserError, match=r"photo\.jpg is no plain file"):
+            sha256(folder, list_images(folder))
+
+
 def test_file_names_need_not_be_text(folder):
     before = of(folder)
     os.rename(folder / "train" / "00000000" / "00000000.jpg", os.fsencode(folder) + b"/train/00000000/\xff.jpg")

@@ -155,6 +155,17 @@ def test_file_names_need_not_be_text(folder):
     assert len(packed_images(folder)) == 12
 
 
+def test_the_command_takes_names_that_are_not_text(folder, start):
+    odd = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xff"))
+    process = start(["-m", "datasets.packed", odd])
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "") and "12 images of 40×40 pixels" in out
+    (odd / "train" / "00000000" / os.fsdecode(b"\xfe.jpg")).write_bytes(b"")
+    process = start(["-m", "datasets.packed", odd])
+    _, err = process.communicate()
+    assert process.returncode == 1 and "\\udcfe.jpg is not an image" in err and err.count("\n") == 1
+
+
 def test_a_failed_rebuild_leaves_no_array_that_looks_valid(folder, packings):
     packed_images(folder)
     (folder / "train" / "00000000" / "00000007.jpg").write_bytes(b"")
