@@ -96,7 +96,7 @@ def time_one_thread(name: str, repeats: int) -> list[str]:
         indices, few = range(start, start + case.images), range(start, start + case.plain_images, case.plain_batch)
         with tempfile.TemporaryDirectory() as folder:
             making = seconds(lambda: make(process, indices, folder), time.process_time) / case.images  # noqa: B023
-        images = np.asarray(process.render(indices))
+        images = process.render(indices)
         encoding = seconds(lambda: encode(images), time.process_time) / case.images  # noqa: B023 (called at once)
         plain = seconds(lambda: [case.plain(process, i) for i in few], time.process_time)  # noqa: B023
         speeds.append(1 / making)

@@ -35,7 +35,7 @@ def main() -> None:
     print("| dataset | coherence |\n|---|---|")
     for name in args.names:
         process = load(name, args.resolution, **({"draw": 1} if find(name).process == "stylegan.StyleGAN" else {}))
-        values = [coherence(np.asarray(process.render([i]))[0].mean(axis=2)) for i in range(args.images)]
+        values = [coherence(process.render([i])[0].mean(axis=2)) for i in range(args.images)]
         print(f"| {name} | {np.mean(values):.3f} ± {np.std(values) / len(values) ** 0.5:.3f} |", flush=True)
 
 

@@ -7,7 +7,6 @@ Decoding happens once. `packed.npy` lies beside the images with a record of the 
 changes it is made again. Training does this by itself; run it beforehand to have it ready.
 """
 
-import hashlib
 import math
 import os
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from datasets.fingerprint import states_sha256
 from datasets.folder import list_images, read_rgb
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import usable_cpus
@@ -25,24 +25,6 @@ from utils.files import errors_name, human_bytes, locked, read_json, write_json
 from utils.progress import Progress
 
 CHUNK = 1024  # images decoded between two updates of the progress line
-
-
-def fingerprint(root: Path, paths: list[Path], times: bool = True) -> str:
-    """SHA-256 over name, size and modification time of every image: a changed folder has another one. Without `times`
-    a copy of the folder has the same.
-
-    Raises UserError for a link to nothing.
-    """
-    digest = hashlib.sha256()
-    for path in paths:
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            raise UserError(f"{path} is a link to nothing, or was just deleted; remove or replace it") from None
-        # fsencode: a file name is bytes, and need not be valid UTF-8
-        time = f"\0{stat.st_mtime_ns}" if times else ""
-        digest.update(os.fsencode(f"{path.relative_to(root)}\0{stat.st_size}{time}\n"))
-    return digest.hexdigest()
 
 
 def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
@@ -73,7 +55,7 @@ def packed_images(root: Path | str, resize: int | None = None, cache: Path | str
         folder.mkdir(parents=True, exist_ok=True)
     name = "packed" if resize is None else f"packed-{resize}"
     array, record = folder / f"{name}.npy", folder / f"{name}.json"
-    made_from = {"count": len(paths), "resize": resize, "sha256_of_names_sizes_times": fingerprint(root, paths)}
+    made_from = {"count": len(paths), "resize": resize, "sha256_of_states": states_sha256(root, paths)}
 
     def valid() -> bool:
         try:

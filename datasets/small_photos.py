@@ -11,8 +11,10 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR10, FashionMNIST
 
+from datasets.folder import RECORD
+from datasets.imagenet100 import place
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open, write_json
+from utils.files import atomic_open, locked, write_json
 from utils.progress import Progress
 
 DATASETS = {"cifar10": CIFAR10, "fashion_mnist": FashionMNIST}
@@ -22,32 +24,36 @@ def write_small_photos(name: str, root: Path | str) -> None:
     """Download dataset `name` of DATASETS to `root`/download and write it as an image folder; goes on where it was
     stopped.
 
-    Raises UserError if the download fails, or if `root` holds something else.
+    A split appears under its name when it is whole, the record (name, count of train images, val, complete) after both.
+    Raises UserError if the download fails, or if `root` holds something else or is being written by someone else.
     """
     root = Path(root)
-    done, download = root / "done.json", root / "download" / name
-    if done.exists() and download.exists():
+    record, download = root / RECORD, root / "download" / name
+    if record.exists() and download.exists():
         return
     if root.is_dir() and any(root.iterdir()) and not download.exists():
         raise UserError(f"{root} holds other files; choose another --output")
     download.mkdir(parents=True, exist_ok=True)
-    counts = {}
-    for split in ("train", "val"):
-        try:
-            data = DATASETS[name](download, train=split == "train", download=True)
-        except (OSError, RuntimeError) as error:
-            raise UserError(f"{name} could not be downloaded to {download} ({error}); see that there is a network and "
-                            "room for 1 GB, or use other images in train/<class>/ and val/<class>/") from None
-        counts[split] = len(data)
-        with Progress(len(data), f"writing {root / split}", "images") as progress:
-            for i, (image, label) in enumerate(data):
-                path = root / split / data.classes[label].replace("/", "-") / f"{i:05d}.png"
-                if not path.exists():
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    with atomic_open(path, durable=False) as file:
-                        image.save(file, "PNG")
-                progress.update(1)
-    write_json(done, {"name": name, **counts})
+    with locked(root / ".lock", f"{root} is being written by another process; wait for it"):
+        counts = {}
+        for split in ("train", "val"):
+            try:
+                data = DATASETS[name](download, train=split == "train", download=True)
+            except (OSError, RuntimeError) as error:
+                raise UserError(f"{name} could not be downloaded to {download} ({error}); see that there is a network "
+                                "and room for 1 GB, or use other images in train/<class>/ and val/<class>/") from None
+            counts[split] = len(data)
+            folder = place(root, split)
+            with Progress(len(data), f"writing {root / split}", "images") as progress:
+                for i, (image, label) in enumerate(data):
+                    path = folder / data.classes[label].replace("/", "-") / f"{i:05d}.png"
+                    if not path.exists():
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        with atomic_open(path, durable=False) as file:
+                            image.save(file, "PNG")
+                    progress.update(1)
+            folder.rename(root / split)
+        write_json(record, {"name": name, "count": counts["train"], "val": counts["val"], "complete": True})
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from datasets.vtab_images import count_images, remove_leftovers, write_image
 from datasets.vtab_shards import SERVER
 from datasets.vtab_tasks import ROUTES, TASKS, VtabTask
 from utils.cli import UserError, parser, run
-from utils.files import locked, read_json, write_json
+from utils.files import locked, read_json, read_record, write_json
 from utils.progress import Progress
 
 
@@ -70,9 +70,11 @@ def _record(task: VtabTask, folder: Path) -> dict[str, Any] | None:
     """The record of a prepared task, None if there is none yet. Raises UserError if the folder is not ours."""
     if not folder.exists():
         return None
-    record = read_json(folder / RECORD) if (folder / RECORD).exists() else None
-    ours = {"name", "count", "val", "route", "split", "complete"}
-    if not isinstance(record, dict) or not ours <= record.keys() or record["name"] != f"vtab-{task.name}":
+    try:
+        record = read_record(folder / RECORD, name=str, count=int, val=int, route=str, split=str, complete=bool)
+    except (FileNotFoundError, NotADirectoryError, UserError):
+        record = {}
+    if record.get("name") != f"vtab-{task.name}":
         raise UserError(f"{folder} was not made by this command; move it away, or choose another --root")
     return record
 

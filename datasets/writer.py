@@ -12,6 +12,7 @@ import dataclasses
 import io
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,31 +23,37 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from datasets.folder import RECORD, recorded_count
+from datasets.folder import RECORD, read_rgb, recorded_count
 from utils.cli import UserError
 from utils.files import human_bytes, locked, read_record, write_bytes, write_json
 from utils.progress import Progress
-from utils.run_folder import environment
+from utils.run_folder import changes, environment
 from utils.workers import worker_processes
 
 FORMATS = ("jpg", "png")
 FOLDER = 1000  # images in one folder; shards are made of whole folders
 MOST = 10**8  # images of a folder: their numbers have 8 digits
+EXAMPLES = 8  # images of a folder that are rendered again before others are added
+LONG_ENOUGH = 10.0  # seconds for them, where a process is slow
+# Mean difference of two images, of 255, that another processor may make: 0.06 without AVX, 1.1 of JPEGs; networks in
+# bfloat16, below 3. Two images of one law differ by 24 and more.
+ALIKE = 4.0
 CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
 class ImageProcess(Protocol):
     """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled.
 
-    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), and `contents()`, the fingerprints that
-    stand in the record in place of fields that are paths.
+    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), `contents()`, the fingerprints that
+    stand in the record in place of fields that are paths, `render_on_device`, which gives the images as a tensor on the
+    process's `device`, and `chaotic`, true where rounding grows until another kind of processor makes other images.
     """
 
     resolution: int
     seed: int
 
-    def render(self, indices: Sequence[int]) -> Any:
-        """uint8 [N, H, W, 3], a NumPy array or a torch tensor."""
+    def render(self, indices: Sequence[int]) -> np.ndarray:
+        """uint8 [N, H, W, 3], H and W the resolution."""
 
 
 def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *, name: str, image_format: str = "jpg",
@@ -73,6 +80,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     if count == 0:
         return 0
     check_writable(root)
+    check_law(process, root, image_format)
     started = time.monotonic()
     # The first images are made before anything is written: they show what the process and the disk can do.
     first = list(islice(chain.from_iterable(missing(root, *shard)), 4))
@@ -80,9 +88,10 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 
     root.mkdir(parents=True, exist_ok=True)
     with hold_shard(root, rank, world_size):
-        check_record(root, record)  # again: another writer may just have left
-        if (recorded_count(root) or 0) < samples:
-            write_json(root / RECORD, {**record, "software": environment()})
+        with locked(root / ".lock", wait=True):  # of the folder: writers of two shards that start together agree
+            check_record(root, record)  # again: another writer may just have begun, or left
+            if (recorded_count(root) or 0) < samples:
+                write_json(root / RECORD, {**record, "software": environment()})
         remove_leftovers(root, samples, rank, world_size)
         count = sum(map(len, missing(root, *shard)))
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
@@ -121,13 +130,41 @@ def check_record(root: Path, record: dict[str, Any]) -> None:
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
         return
     before = read_record(root / RECORD, count=int)
-    changed = [key for key in record if key != "count" and before.get(key) != record[key]]
-    if changed:
-        said = "; ".join(f"{key} is {before.get(key)!r} there, {record[key]!r} here" for key in changed)
+    kept = record.keys() - {"count"}
+    if said := changes({key: before.get(key) for key in kept}, {key: record[key] for key in kept}):
         raise UserError(f"{root} holds another dataset ({said}); choose another --output")
     if before["count"] > record["count"]:
         raise UserError(f"{root} is a dataset of {before['count']} images, more than the {record['count']} asked for; "
                         f"choose another --output, or --samples {before['count']}")
+
+
+def check_law(process: ImageProcess, root: Path, image_format: str, examples: int = EXAMPLES) -> None:
+    """Renders some of the images in `root` again. Raises UserError if they are others: the code has changed since, and
+    one folder would hold images of two laws. Takes about LONG_ENOUGH seconds, or one image. A chaotic process is only
+    warned of: another processor may be the cause."""
+    started = time.monotonic()
+    for path in random_images(root, image_format, examples):
+        (again,) = encode(process, [int(path.stem)], image_format)
+        there, now = (np.asarray(read_rgb(file)).astype(int) for file in (path, io.BytesIO(again)))
+        if there.shape != now.shape or np.abs(there - now).mean() > ALIKE:
+            said = f"{path} is not what {type(process).__name__} makes now: its code, or a library, has changed since"
+            if getattr(process, "chaotic", False):
+                print(f"warning: {said}, or it was made on another kind of processor", file=sys.stderr, flush=True)
+                return
+            raise UserError(f"{said} the folder was begun, and more images would follow another law; remove {root} to "
+                            "make all of it anew, or choose another --output")
+        if time.monotonic() - started > LONG_ENOUGH:
+            return
+
+
+def random_images(root: Path, image_format: str, count: int) -> Iterator[Path]:
+    """`count` of the images in `root` at random, or fewer."""
+    rng = np.random.default_rng(0)
+    folders = sorted((root / "train").glob("[0-9]" * 8))
+    for _ in range(count if folders else 0):
+        images = sorted(folders[rng.integers(len(folders))].glob(f"{'[0-9]' * 8}.{image_format}"))
+        if images:
+            yield images[rng.integers(len(images))]
 
 
 def folders(samples: int, rank: int, world_size: int) -> range:
@@ -193,10 +230,23 @@ def check_space(root: Path, samples: list[bytes], count: int) -> None:
                         "make room, choose another --output, or fewer --samples")
 
 
+def checked(process: ImageProcess, images: Any, count: int, kind: type = np.ndarray) -> Any:
+    """`images`, which `process` returned when asked for `count`. Raises UserError if they are not uint8 [count, H, W,
+    3] of its resolution, in a `kind` of array."""
+    def said(name: str, dtype: object, shape: Sequence[int]) -> str:
+        return f"{name} {str(dtype).removeprefix('torch.')} {list(shape)}"
+
+    wanted = said(kind.__name__, "uint8", (count, process.resolution, process.resolution, 3))
+    found = said(type(images).__name__, getattr(images, "dtype", "without a dtype"), getattr(images, "shape", ()))
+    if found != wanted:
+        raise UserError(f"{type(process).__name__} must render a {wanted}, but gives a {found}; mend its code")
+    return images
+
+
 def rendered(process: ImageProcess, indices: Sequence[int]) -> np.ndarray:
-    """`process.render(indices)` as a NumPy array, whatever it computes on: uint8 [N, H, W, 3]."""
-    images = process.render(indices)
-    return images if isinstance(images, np.ndarray) else images.cpu().numpy()
+    """Images number `indices` of any process: uint8 [N, H, W, 3]. Raises UserError for one that returns another thing
+    (`checked`)."""
+    return checked(process, process.render(indices), len(indices))
 
 
 def encode(process: ImageProcess, indices: Sequence[int], image_format: str) -> list[bytes]:

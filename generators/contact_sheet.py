@@ -39,7 +39,7 @@ def source_of(name: str, seed: int, encoder: str) -> tuple[str, Callable[[int], 
     if Path(name).is_dir():
         paths = list_images(name)
         record = read_json(Path(name, RECORD)) if Path(name, RECORD).exists() else {}
-        made = record.get("name") if isinstance(record, dict) else None
+        made = str(record.get("name")) if isinstance(record, dict) else None
 
         def read(count: int) -> list[np.ndarray]:
             chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
@@ -57,7 +57,8 @@ def block(label: str, images: Sequence[np.ndarray], columns: int) -> Image.Image
     rows = -(-len(images) // columns)
     width, height = columns * (TILE + GAP) - GAP, LINE + rows * (TILE + GAP) - GAP
     canvas = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(canvas).text((0, 2), label, "black", ImageFont.load_default(18))
+    text = label.encode(errors="replace").decode()  # the name of a folder need not be text
+    ImageDraw.Draw(canvas).text((0, 2), text, "black", ImageFont.load_default(18))
     for i, array in enumerate(images):
         image = Image.fromarray(array)
         image.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)

@@ -20,7 +20,7 @@ theirs; here each leaf has its own.
 import contextlib
 import functools
 import hashlib
-import io
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from PIL import Image
 
-from datasets.folder import list_images, read_rgb
+from datasets.folder import list_images
 from datasets.packed import packed_images
-from datasets.writer import ImageProcess, describe, encode, image_path, write_image_folder
+from datasets.writer import ImageProcess, check_law, describe, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import load
 from generators.process import option
@@ -50,16 +49,6 @@ CACHE = Path("data/textures")  # in the working folder, like all data
 def pool_process(resolution: int) -> ImageProcess:
     """What makes the default textures: on a CPU, so that the pool does not depend on where it was made."""
     return load(POOL, resolution, device="cpu")
-
-
-def check_pool(root: Path, process: ImageProcess) -> None:
-    """Raises UserError if `root` holds textures that other code made: if `process` now makes another first image."""
-    path = image_path(root, 0, "jpg")
-    if path.exists():
-        now = np.asarray(Image.open(io.BytesIO(encode(process, [0], "jpg")[0])), int)
-        # Another CPU may round a pixel differently; another law makes another image, by tens of levels.
-        if np.abs(now - np.asarray(read_rgb(path))).mean() > 2:
-            raise UserError(f"{root} holds textures that another version made; delete it, and they are made anew")
 
 
 @contextlib.contextmanager
@@ -88,14 +77,16 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
         count = len(list_images(folder))
         if count < FEWEST:
             raise UserError(f"{folder} holds {count} images, and textures take {FEWEST} or more; pass another folder")
-        name = f"{Path(folder).resolve().name}-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:8]}"
+        place = Path(folder).resolve()
+        name = f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}"
         with removed_on_failure(CACHE / name):
             return packed_images(folder, resolution, CACHE / name)
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
-        check_pool(root, pool_process(resolution))
-        write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=default_workers())
+        process = pool_process(resolution)
+        check_law(process, root, "jpg", examples=1)  # also where all are there: another version may have made them
+        write_image_folder(process, root, POOL_IMAGES, name=POOL, workers=default_workers())
         return packed_images(root)
 
 

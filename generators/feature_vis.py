@@ -34,6 +34,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +45,9 @@ from generators.fourier_image import draw_spectrum, stretch, to_rgb
 from generators.process import check, option, stream_key
 from generators.robust_transforms import View, draw_view, look
 from generators.torch_process import (
+    BlockProcess,
     device_option,
     precision_option,
-    render_in_blocks,
     settle_device,
     settle_precision,
 )
@@ -128,7 +129,7 @@ def ascend(channels: Channels, weights: Tensor, spectra: Tensor, views: Sequence
 
 
 @dataclass(frozen=True)
-class FeatureVis:
+class FeatureVis(BlockProcess):
     """Visualisations of single channels, and then of pairs, of a layer of a network.
 
     Raises UserError for a value it does not know, a resolution below SMALLEST, a missing file, or weights that fit
@@ -144,6 +145,8 @@ class FeatureVis:
     seed: int = option(0, "another seed gives other images, and another random network")
     device: str = device_option()
     precision: str = precision_option()
+
+    chaotic: ClassVar[bool] = True  # Adam's first steps are signs of gradients, also of tiny ones
 
     def __post_init__(self) -> None:
         check(self)
@@ -173,10 +176,6 @@ class FeatureVis:
         if self.encoder == "random":
             return {}
         return {"encoder": f"sha256:{hashlib.sha256(Path(self.encoder).read_bytes()).hexdigest()}"}
-
-    def render(self, indices: Sequence[int]) -> Tensor:
-        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB, on the device."""
-        return render_in_blocks(self, indices)
 
     def render_block(self, number: int) -> Tensor:
         """Images number * block .. (number + 1) * block - 1: uint8 [block, resolution, resolution, 3]."""

@@ -63,6 +63,10 @@ class Mixture:
             raise UserError("none of the components needs an --encoder; leave it out")
         processes(self)
 
+    @property
+    def chaotic(self) -> bool:
+        return any(getattr(process, "chaotic", False) for process in processes(self))
+
     def contents(self) -> dict[str, Any]:
         """The components with their parameters, among them the fingerprint of the encoder."""
         weights = parse_components(self.components)

@@ -1,12 +1,15 @@
 """What every image process shares. The convention, in full:
 
 A process is a frozen dataclass in a module of its own. Its fields are its parameters, `resolution` and `seed` among
-them, each made with `option`. `render(indices)` returns uint8 [N, H, W, 3]; image i is a pure function of the fields
-and i, whatever else is asked for: draw its randomness from `utils.seeding.generator(stream_key(self), i)`.
+them, each made with `option`. `render(indices)` returns a NumPy array, uint8 [N, H, W, 3]; image i is a pure function
+of the fields and i, whatever else is asked for: draw its randomness from `utils.seeding.generator(stream_key(self),
+i)`.
 
-Two things are for those that need them. A field that names a file or folder does not say what is in it: `contents()`
+Four things are for those that need them. A field that names a file or folder does not say what is in it: `contents()`
 returns {field: fingerprint}, which stands in the record of a dataset in place of the path. `chunk` is how many images a
-worker should make at a time, a divisor of 1000, where the writer's usual number does not suit.
+worker should make at a time, a divisor of 1000, where the writer's usual number does not suit. `render_on_device`
+returns the images as a tensor on `device`, where that is a GPU, for training that goes on there. `chaotic` is true
+where rounding grows until another kind of processor makes other images, as in a long ascent.
 """
 
 import dataclasses

@@ -40,7 +40,7 @@ from generators.histogram_match import Histograms, histograms, match_histograms
 from generators.process import check, option, stream_key, white_noise
 from generators.spectrum import TINY, deviation, draw_exponents, magnitude
 from generators.steerable_pyramid import steerable_pyramid
-from generators.torch_process import device_option, render_in_blocks, settle_device
+from generators.torch_process import BlockProcess, device_option, settle_device
 from utils.cli import UserError
 from utils.seeding import generator
 
@@ -139,7 +139,7 @@ def keep_freed_memory() -> None:
 
 
 @dataclass(frozen=True)
-class StatisticalModel:
+class StatisticalModel(BlockProcess):
     """Images of one statistical model. Raises UserError for a value it does not know, for a resolution that a wavelet
     model cannot have (`scales_for`), and for a GPU that is not there."""
 
@@ -161,12 +161,8 @@ class StatisticalModel:
             return 8 if self.resolution <= 128 else 1
         return 40
 
-    def render(self, indices: Sequence[int]) -> torch.Tensor:
-        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB, on the device."""
-        return render_in_blocks(self, indices)
-
     def render_block(self, number: int) -> torch.Tensor:
-        """Images number * block .. (number + 1) * block - 1, as `render` returns them."""
+        """Images number * block .. (number + 1) * block - 1, uint8 [block, N, N, 3], on the device."""
         keep_freed_memory()
         draw = self.draw(range(number * self.block, (number + 1) * self.block))
         fields = self.synthesise(draw).cpu().numpy()

@@ -66,9 +66,9 @@ from generators.stylegan_network import (
     styles,
 )
 from generators.torch_process import (
+    BlockProcess,
     device_option,
     precision_option,
-    render_in_blocks,
     settle_device,
     settle_precision,
 )
@@ -109,7 +109,7 @@ def set_colours(rgb: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor) 
 
 
 @dataclass(frozen=True)
-class StyleGAN:
+class StyleGAN(BlockProcess):
     """Images of random StyleGAN2 networks. Raises UserError for a value it does not know, a resolution that is not a
     power of two from 32, and for a GPU where there is none or none is used."""
 
@@ -153,10 +153,6 @@ class StyleGAN:
     @property
     def convs(self) -> tuple[Conv, ...]:
         return conv_layers(self.resolution)
-
-    def render(self, indices: Sequence[int]) -> torch.Tensor:
-        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
-        return render_in_blocks(self, indices)
 
     def network_of(self, index: int) -> Network:
         """What image `index` has in common with 400."""

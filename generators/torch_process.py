@@ -7,8 +7,9 @@ fixed, aligned blocks, with one thread each (workers are processes), and a reque
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
 
 from generators.process import option
@@ -19,8 +20,8 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 
-class BlockProcess(Protocol):
-    """A process whose `render` is `render_in_blocks(self, indices)`."""
+class BlockProcess:
+    """What a process inherits that computes blocks of images on a device. Its fields must be hashable."""
 
     block: int  # images computed together
     resolution: int
@@ -28,6 +29,17 @@ class BlockProcess(Protocol):
 
     def render_block(self, number: int) -> torch.Tensor:
         """Images number * block .. (number + 1) * block - 1: uint8 [block, H, W, 3], on the device of the process."""
+        raise NotImplementedError
+
+    def render(self, indices: Sequence[int]) -> np.ndarray:
+        """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
+        return self.render_on_device(indices).cpu().numpy()
+
+    def render_on_device(self, indices: Sequence[int]) -> torch.Tensor:
+        """The same images as a tensor on the device of the process."""
+        images = [_rendered(self, int(index) // self.block)[int(index) % self.block] for index in indices]
+        size = self.resolution
+        return torch.stack(images) if images else torch.empty(0, size, size, 3, dtype=torch.uint8, device=self.device)
 
 
 def device_option() -> Any:
@@ -56,12 +68,12 @@ def settle_precision(process: Any) -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch with one thread, without gradients, and on a GPU with convolutions that always sum in one order; and
-    then as before."""
+    """Run torch with one thread and without gradients, and then as before: both in this thread of Python only, but a
+    thread that first computes meanwhile computes with one, too."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, deterministic=True):
+        with torch.no_grad():
             yield
     finally:
         torch.set_num_threads(before)
@@ -69,12 +81,9 @@ def one_thread() -> Iterator[None]:
 
 @functools.lru_cache(maxsize=2)  # the next request often begins in the block where the last one ended
 def _rendered(process: BlockProcess, number: int) -> torch.Tensor:
+    if process.device == "cuda":
+        # Convolutions that always sum in one order, of float32 where that is the precision. The flags are those of the
+        # whole program, and others may compute beside us: so they stay as they are set here.
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False
     with one_thread():
         return process.render_block(number)
-
-
-def render_in_blocks(process: BlockProcess, indices: Sequence[int]) -> torch.Tensor:
-    """Images number `indices`: uint8 [N, H, W, 3], on the device of the process."""
-    images = [_rendered(process, int(index) // process.block)[int(index) % process.block] for index in indices]
-    size = process.resolution
-    return torch.stack(images) if images else torch.empty(0, size, size, 3, dtype=torch.uint8, device=process.device)

@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 
+from datasets.fingerprint import contents_sha256
 from datasets.folder import RECORD, list_images
-from datasets.packed import fingerprint, packed_images, packed_shape
+from datasets.packed import packed_images, packed_shape
 from datasets.writer import describe as describe_dataset
 from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
@@ -116,7 +117,7 @@ def of_folder(args: argparse.Namespace, device: torch.device) -> Opening:
     if record.exists():
         data["record"] = read_json(record)
     else:
-        data["sha256_of_names_sizes"] = fingerprint(Path(args.data), paths, times=False)
+        data["sha256_of_contents"] = contents_sha256(Path(args.data), paths)
     return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.writer import CHUNK, ImageProcess, rendered
+from datasets.writer import CHUNK, ImageProcess, checked, rendered
 from utils.workers import ahead, worker_processes
 
 CPU = torch.device("cpu")
@@ -81,7 +81,7 @@ class RenderedImages:
         device = torch.device(getattr(self.process, "device", "cpu"))
         with contextlib.ExitStack() as stack:
             if device.type == "cuda":
-                made = map(self.process.render, parts)
+                made = map(self._on_device, parts)
             else:
                 made = self._made_by(stack.enter_context(worker_processes(self.workers)), parts)
             for indices, parts_now, kept in plan:
@@ -118,6 +118,10 @@ class RenderedImages:
             yield indices, parts, kept
             coming.popleft()
             coming.extend(itertools.islice(batches, 1))
+
+    def _on_device(self, part: list[int]) -> Tensor:
+        door = getattr(self.process, "render_on_device", None)
+        return checked(self.process, door(part), len(part), Tensor) if door else rendered(self.process, part)
 
     def _made_by(self, pool: ProcessPoolExecutor, parts: Iterable[list[int]]) -> Iterator[np.ndarray]:
         """The images of each part. The workers of `pool` are up to UNDER_WAY bytes ahead."""

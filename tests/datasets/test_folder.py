@@ -46,6 +46,34 @@ def test_images_lie_under_train_or_at_the_top(tmp_path, image_folder):
     assert list_images(image_folder / "train") == list_images(image_folder)
 
 
+def test_a_class_may_be_called_train(tmp_path, make_images):
+    """As train/train/, and as a class folder that holds a folder called train."""
+    for split in ("train", "val"):
+        for name in ("boat", "train", "tram/train", "tram/bell"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(RGB).save(tmp_path / split / name / "a.png")
+    paths, labels, classes = labelled_images(tmp_path, "train")
+    assert classes == ["boat", "train", "tram"] and labels.tolist() == [0, 1, 2, 2]
+    assert list_images(tmp_path) == sorted(paths)
+    for root in (tmp_path / "train", tmp_path / "train" / "tram"):
+        with pytest.raises(UserError, match=rf"{root} holds a folder called train, and images beside it, such as .*"
+                                            rf"a\.png; pass {root}/train to read just that, or rename it"):
+            list_images(root)
+
+
+def test_images_beside_train_are_not_dropped_without_a_word(tmp_path, make_images):
+    make_images(tmp_path, 3)
+    for other in ("val", "test", ".hidden", "download"):
+        (tmp_path / other).mkdir()
+        Image.fromarray(RGB).save(tmp_path / other / ("a.tar" if other == "download" else "a.png"), "PNG")
+    assert len(list_images(tmp_path)) == 3
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    with pytest.raises(UserError, match=r"images beside it, such as .*photo\.png"):
+        list_images(tmp_path)
+    (tmp_path / "dataset.json").write_text('{"count": 3}')  # says which images there are
+    assert len(list_images(tmp_path)) == 3
+
+
 def test_links_to_class_folders_are_followed(tmp_path, image_folder):
     (tmp_path / "subset").mkdir()
     os.symlink(image_folder / "train" / "00000000", tmp_path / "subset" / "class")
@@ -89,11 +117,13 @@ def test_a_folder_still_being_generated(tmp_path, make_images):
             list_images(root)
     record.write_text(json.dumps({"name": "spectrum", "count": 3}))
     assert len(list_images(tmp_path / "set")) == 3
-    record.write_text("[]")  # whatever it is, it asks for nothing
-    assert len(list_images(tmp_path / "set")) == 3
-    record.write_text("{")
-    with pytest.raises(UserError, match=r"dataset\.json is not valid JSON"):
-        list_images(tmp_path / "set")
+    for text in ("[]", "3", "null", '{"count": "5"}', '{"count": true}', '{"count": 5.0}', '{"count": [5]}'):
+        record.write_text(text)  # whatever it is, it asks for nothing
+        assert len(list_images(tmp_path / "set")) == 3
+    for text in ("{", '{"count": NaN}', ""):
+        record.write_text(text)
+        with pytest.raises(UserError, match=r"dataset\.json is not valid JSON"):
+            list_images(tmp_path / "set")
 
 
 def test_colour_is_read_as_it_is(tmp_path):
@@ -163,6 +193,23 @@ def test_what_cannot_be_read_is_named(tmp_path):
             read_rgb(tmp_path / name)
         assert str(tmp_path / name) in str(info.value)
         assert "\n" not in str(info.value)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    os.symlink("/dev/zero", tmp_path / "b.jpg")
+    for path in list_images(tmp_path):
+        with pytest.raises(UserError, match=rf"{path} is no file"):
+            read_rgb(path)
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (2, 201)])
+def test_an_image_that_would_take_gigabytes_when_resized_is_named(tmp_path, size):
+    Image.new("RGB", size).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=rf"a\.png has {size[0]}×{size[1]} pixels, .* cut it into pieces"):
+        read_rgb(tmp_path / "a.png")
+    Image.new("RGB", (2, 200)).save(tmp_path / "a.png")
+    assert read_rgb(tmp_path / "a.png").size == (2, 200)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on damaged TIFF headers

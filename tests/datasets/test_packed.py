@@ -56,6 +56,28 @@ def test_it_is_made_once_and_again_when_the_folder_changes(folder, packings):
     assert len(packings) == 5
 
 
+def test_a_change_behind_size_and_time_is_noticed(folder, make_images, tmp_path):
+    """Two images that exchange their names, and another folder with the same names, sizes and times in one cache."""
+    def alike(images):
+        for path in list_images(images):
+            os.truncate(path, 10_000)
+            os.utime(path, ns=(10**18, 10**18))
+
+    other = make_images(tmp_path / "other", 12, seed=1)
+    alike(folder)
+    alike(other)
+    cache = tmp_path / "cache"
+    before, others = packed_images(folder, cache=cache).copy(), packed_images(other, cache=cache)
+    assert np.array_equal(others[0], np.asarray(read_rgb(list_images(other)[0])))
+    assert np.array_equal(packed_images(folder, cache=cache), before)
+
+    a, b = list_images(folder)[3:5]
+    a.rename(tmp_path / "aside")
+    b.rename(a)
+    (tmp_path / "aside").rename(b)
+    assert np.array_equal(packed_images(folder, cache=cache)[[4, 3]], before[[3, 4]])
+
+
 def test_a_reader_keeps_its_array_when_the_folder_changes(folder):
     before = packed_images(folder)
     copy = before.copy()
@@ -131,6 +153,17 @@ def test_a_link_to_nothing_is_named(folder):
 def test_file_names_need_not_be_text(folder):
     os.rename(folder / "train" / "00000000" / "00000000.jpg", os.fsencode(folder) + b"/train/00000000/\xff.jpg")
     assert len(packed_images(folder)) == 12
+
+
+def test_the_command_takes_names_that_are_not_text(folder, start):
+    odd = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xff"))
+    process = start(["-m", "datasets.packed", odd])
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "") and "12 images of 40×40 pixels" in out
+    (odd / "train" / "00000000" / os.fsdecode(b"\xfe.jpg")).write_bytes(b"")
+    process = start(["-m", "datasets.packed", odd])
+    _, err = process.communicate()
+    assert process.returncode == 1 and "\\udcfe.jpg is not an image" in err and err.count("\n") == 1
 
 
 def test_a_failed_rebuild_leaves_no_array_that_looks_valid(folder, packings):

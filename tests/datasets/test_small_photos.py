@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from datasets import small_photos
-from datasets.folder import labelled_images, read_rgb
+from datasets.folder import RECORD, labelled_images, read_rgb
 from datasets.small_photos import write_small_photos
 from utils.cli import UserError
+from utils.files import read_json
 
 
 class Fixture:
@@ -27,19 +28,59 @@ class Fixture:
         return Image.fromarray(self.images[i]), i % 2
 
 
-def test_pixels_and_classes_are_kept_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
+@pytest.fixture
+def cifar10(monkeypatch):
     monkeypatch.setitem(small_photos.DATASETS, "cifar10", Fixture)
-    write_small_photos("cifar10", tmp_path)
-    (tmp_path / "done.json").unlink()
-    (tmp_path / "val/T-shirt-top/00003.png").unlink()
-    write_small_photos("cifar10", tmp_path)
+
+
+def check(root):
     for split, train in (("train", True), ("val", False)):
         images = Fixture(None, train, True).images
-        paths, labels, classes = labelled_images(tmp_path, split)
+        paths, labels, classes = labelled_images(root, split)
         assert classes == ["T-shirt-top", "airplane"] and len(paths) == len(images)
         for path, label in zip(paths, labels, strict=True):
             assert 1 - int(path.stem) % 2 == label
             assert np.array_equal(np.asarray(read_rgb(path)), images[int(path.stem)])
+    assert read_json(root / RECORD) == {"name": "cifar10", "count": 6, "val": 4, "complete": True}
+    assert {path.name for path in root.iterdir()} == {".lock", RECORD, "download", "train", "val"}
+
+
+def test_pixels_and_classes_are_kept(tmp_path, cifar10):
+    write_small_photos("cifar10", tmp_path)
+    check(tmp_path)
+
+
+@pytest.mark.parametrize(("split", "last"), [("train", 3), ("val", 2)])
+def test_a_stopped_run_leaves_nothing_that_looks_whole_and_goes_on(tmp_path, cifar10, monkeypatch, split, last):
+    class Stopped(Fixture):
+        def __init__(self, root, train, download):
+            super().__init__(root, train, download)
+            self.stops = train == (split == "train")
+
+        def __getitem__(self, i):
+            if self.stops and i == last:
+                raise KeyboardInterrupt
+            return super().__getitem__(i)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(small_photos.DATASETS, "cifar10", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write_small_photos("cifar10", tmp_path)
+    with pytest.raises(UserError, match="is not there"):
+        labelled_images(tmp_path, split)
+    begun = {path: path.stat().st_ino for path in tmp_path.rglob("*.png")}
+    assert not (tmp_path / RECORD).exists() and len(begun) == last + (6 if split == "val" else 0)
+    write_small_photos("cifar10", tmp_path)
+    check(tmp_path)
+    assert set(begun.values()) <= {path.stat().st_ino for path in tmp_path.rglob("*.png")}  # they were kept
+
+
+def test_the_folder_of_an_earlier_release_gets_its_record(tmp_path, cifar10):
+    write_small_photos("cifar10", tmp_path)
+    (tmp_path / RECORD).unlink()
+    (tmp_path / "val/T-shirt-top/00003.png").unlink()
+    write_small_photos("cifar10", tmp_path)
+    check(tmp_path)
 
 
 @pytest.mark.parametrize("reason", ["no route to host", "No space left on device"])

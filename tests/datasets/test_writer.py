@@ -11,9 +11,11 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from datasets import writer
@@ -145,15 +147,88 @@ def test_missing_images_are_made_again_and_more_can_be_added(tmp_path):
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"process": Ramps(seed=1)}, "seed"), ({"process": Ramps(resolution=9)}, "resolution"),
-    ({"process": Ramps(colour="blue")}, "parameters"), ({"image_format": "png"}, "format"),
+    ({"process": Ramps(seed=1)}, "seed was 0, now 1"), ({"process": Ramps(resolution=9)}, "resolution was 8, now 9"),
+    ({"process": Ramps(colour="blue")}, "parameters.colour was 'grey', now 'blue'"),
+    ({"image_format": "png"}, "format was 'jpg', now 'png'"),
 ])
 def test_another_record_is_refused_and_nothing_changes(tmp_path, change, said):
     write(tmp_path)
     before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
-    with pytest.raises(UserError, match=f"another dataset.*{said}"):
+    with pytest.raises(UserError, match=rf"another dataset \({said}\); choose"):
         write(tmp_path, 300, **change)
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
+
+
+@dataclass(frozen=True)
+class Noise(Ramps):
+    """Independent pixels; `changed` is no field, as an edited line of code is none."""
+
+    changed: ClassVar[str] = ""
+
+    def render(self, indices):
+        images = []
+        for i in indices:
+            rng = np.random.default_rng([self.seed, int(i)])
+            image = rng.integers(0, 256, (self.resolution, self.resolution, 3), np.uint8)
+            if self.changed == "one image in two" and i % 2:
+                image = 255 - image
+            if self.changed == "another draw":
+                image = rng.integers(0, 256, image.shape, np.uint8)
+            if self.changed == "rounding":
+                image = np.where(rng.random(image.shape) < 0.5, image, image ^ 1)
+            images.append(image)
+        return np.array(images)
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+@pytest.mark.parametrize("changed", ["one image in two", "another draw"])
+def test_images_of_another_law_are_not_added(tmp_path, monkeypatch, image_format, changed):
+    write(tmp_path, 70, Noise(), image_format=image_format)
+    before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
+    monkeypatch.setattr(Noise, "changed", changed)
+    match = rf"0000\d+\.{image_format} is not what Noise makes now: .* choose another --output, or remove {tmp_path}"
+    with pytest.raises(UserError, match=match):
+        write(tmp_path, 100, Noise(), image_format=image_format)
+    assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
+    (tmp_path / f"train/00000000/00000003.{image_format}").unlink()
+    with pytest.raises(UserError, match=match):
+        write(tmp_path, 70, Noise(), image_format=image_format)
+    with pytest.raises(UserError, match=match):  # the first of another's shard, which has no images yet
+        write(tmp_path, 2000, Noise(), image_format=image_format, rank=1, world_size=2)
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+def test_what_another_processor_rounds_differently_is_the_same_law(tmp_path, monkeypatch, image_format):
+    write(tmp_path, 70, Noise(), image_format=image_format)
+    monkeypatch.setattr(Noise, "changed", "rounding")
+    assert write(tmp_path, 100, Noise(), image_format=image_format) == 30
+
+
+def test_a_chaotic_process_is_warned_of(tmp_path, monkeypatch, capsys):
+    write(tmp_path, 70, Noise())
+    monkeypatch.setattr(Noise, "changed", "another draw")
+    monkeypatch.setattr(Noise, "chaotic", True, raising=False)
+    assert write(tmp_path, 100, Noise()) == 30
+    said = capsys.readouterr().err
+    assert said.startswith("warning: ") and said.endswith("on another kind of processor\n") and said.count("\n") == 1
+
+
+def test_a_slow_process_renders_one_image_again(tmp_path, monkeypatch):
+    asked = []
+
+    @dataclass(frozen=True)
+    class Slow(Ramps):
+        def render(self, indices):
+            asked.append(list(indices))
+            return super().render(indices)
+
+    write(tmp_path, 2100, Slow())
+    for long_enough, images in ((60.0, 8), (0.0, 1)):
+        asked.clear()
+        monkeypatch.setattr(writer, "LONG_ENOUGH", long_enough)
+        writer.check_law(Slow(), tmp_path, "jpg")
+        assert len(asked) == images
+        assert len({indices[0] // 1000 for indices in asked}) == (3 if images > 1 else 1)  # from all over
 
 
 def test_folders_with_something_else_are_refused(tmp_path):
@@ -191,6 +266,40 @@ def test_senseless_requests_are_refused(tmp_path, options):
     with pytest.raises(UserError, match="cannot write"):
         write(tmp_path / "a", **options)
     assert not (tmp_path / "a").exists()
+
+
+RACE = """
+import sys
+from pathlib import Path
+from generators.dead_leaves import DeadLeaves
+from datasets.writer import write_image_folder
+from utils.cli import UserError
+
+rank = int(sys.argv[2])
+process = DeadLeaves(resolution=8, seed=rank)
+process.render([0])
+for folder in range(10):
+    sys.stdin.readline()
+    try:
+        write_image_folder(process, Path(sys.argv[1], str(folder)), 1002, name="set", rank=rank, world_size=2)
+        print("wrote", flush=True)
+    except UserError as error:
+        print(error, flush=True)
+"""
+
+
+def test_writers_that_start_together_agree_on_one_record(tmp_path, start):
+    """Two shards with two seeds: one of them is refused, each of ten times."""
+    both = [start(["-c", RACE, tmp_path, rank], stdin=subprocess.PIPE) for rank in range(2)]
+    for folder in range(10):
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [next(line for line in process.stdout if not line.startswith("set:")) for process in both]
+        winner = said.index("wrote\n")
+        assert "holds another dataset (seed was" in said[1 - winner]
+        assert json.loads((tmp_path / f"{folder}/dataset.json").read_text())["seed"] == winner
+        assert len(list(tmp_path.glob(f"{folder}/train/*/*.jpg"))) == (1000, 2)[winner]
 
 
 def test_shards_are_disjoint_and_make_the_whole(tmp_path):
@@ -279,17 +388,24 @@ def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path):
         write(tmp_path, 200, Broken(), workers=2)
 
 
-def test_torch_tensors_are_written_too(tmp_path):
-    torch = pytest.importorskip("torch")
-
+@pytest.mark.parametrize(("change", "said"), [
+    (torch.from_numpy, "but gives a Tensor uint8 [4, 8, 8, 3]"),
+    (lambda images: images / np.float32(255), "but gives a ndarray float32 [4, 8, 8, 3]"),
+    (lambda images: images[:-1], "but gives a ndarray uint8 [3, 8, 8, 3]"),
+    (lambda images: images[:, :, :, :1], "but gives a ndarray uint8 [4, 8, 8, 1]"),
+    (lambda images: images[:, ::2], "but gives a ndarray uint8 [4, 4, 8, 3]"),
+    (lambda images: list(images), "but gives a list without a dtype []"),
+])
+def test_a_process_that_returns_another_thing_is_told_so(tmp_path, change, said):
     @dataclass(frozen=True)
-    class Tensors(Ramps):
+    class Other(Ramps):
         def render(self, indices):
-            return torch.from_numpy(super().render(indices))
+            return change(super().render(indices))
 
-    write(tmp_path / "a", 5, Tensors())
-    write(tmp_path / "b", 5)
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    with pytest.raises(UserError) as info:
+        write(tmp_path / "a", 5, Other())
+    assert str(info.value) == f"Other must render a ndarray uint8 [4, 8, 8, 3], {said}; mend its code"
+    assert not (tmp_path / "a").exists()
 
 
 def test_folders_that_are_not_there_are_not_listed_one_by_one(tmp_path):

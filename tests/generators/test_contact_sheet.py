@@ -1,12 +1,14 @@
 """Contact sheets and the overview: the right images, lettered, in files that are whole."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from datasets.folder import RECORD, read_rgb
+from generators import contact_sheet
 from generators.contact_sheet import GAP, LINE, TILE, block, overview, source_of
 from generators.named import load
 from utils.cli import UserError
@@ -28,7 +30,8 @@ def test_a_folder_is_shown_from_end_to_end(image_folder):
 
 
 @pytest.mark.parametrize("record, label", [({"name": "stat-spectrum"}, "i  stat-spectrum"), ({"name": " "}, "any"),
-                                           ({}, "any"), ([], "any")])
+                                           ({}, "any"), ([], "any"), ({"name": ["stat-spectrum"]}, "any"),
+                                           ({"name": None}, "any")])
 def test_a_folder_made_here_carries_the_letter_of_its_dataset(make_images, tmp_path, record, label):
     folder = make_images(tmp_path / "any", 2)
     (folder / RECORD).write_text(json.dumps(record))
@@ -41,6 +44,14 @@ def test_a_folder_made_here_carries_the_letter_of_its_dataset(make_images, tmp_p
 def test_an_unknown_source_is_refused(name, said):
     with pytest.raises(UserError, match=said):
         source_of(name, 0, "")
+
+
+def test_the_name_of_a_folder_need_not_be_text(make_images, tmp_path, monkeypatch, end):
+    folder = make_images(tmp_path / os.fsdecode(b"\xff"), 2)
+    monkeypatch.setattr("sys.argv", ["contact_sheet", str(folder), "--output", f"{tmp_path}/a.png", "--sheets",
+                                     f"{tmp_path}/sheets"])
+    assert end(contact_sheet.main)[0] == 0
+    assert read_rgb(tmp_path / "a.png").width > 0 and len(list((tmp_path / "sheets").iterdir())) == 1
 
 
 def test_images_stand_where_they_should():

@@ -182,10 +182,10 @@ def test_one_step_equals_the_plain_loop():
     # the network's derivative jumps where a ReLU switches.
     process = FeatureVis(resolution=32, steps=1, block=2, device="cpu", precision="float32")
     network = ResNet50().initialize(process.seed).eval()
-    got, expected = process.render([0, 1]).int(), plain.feature_vis_loop(network, process, [0, 1]).int()
+    got, expected = process.render_on_device([0, 1]).int(), plain.feature_vis_loop(network, process, [0, 1]).int()
     assert (got - expected).abs().float().mean() < 0.5
-    start = FeatureVis(resolution=32, steps=0, block=2, device="cpu", precision="float32").render([0, 1]).int()
-    assert (got - start).abs().float().mean() > 10
+    start = FeatureVis(resolution=32, steps=0, block=2, device="cpu", precision="float32")
+    assert (got - start.render_on_device([0, 1]).int()).abs().float().mean() > 10
 
 
 @pytest.mark.slow
@@ -205,14 +205,14 @@ def test_bfloat16_reaches_what_float32_reaches():
 
 def test_images_do_not_depend_on_the_request_or_the_worker(encoder):
     process = small(encoder)
-    together = process.render(range(8))
+    together = process.render_on_device(range(8))
     assert together.shape == (8, 32, 32, 3) and together.dtype == torch.uint8
     assert (together.flatten(1).amin(1) == 0).all() and (together.flatten(1).amax(1) == 255).all()
     for chunk in ([7], [5, 2]):
         torch_process._rendered.cache_clear()
         shown_channels.cache_clear()
-        assert torch.equal(pickle.loads(pickle.dumps(process)).render(chunk), together[chunk])
-    assert not torch.equal(small(encoder, seed=1).render([0]), together[:1])
+        assert torch.equal(pickle.loads(pickle.dumps(process)).render_on_device(chunk), together[chunk])
+    assert not torch.equal(small(encoder, seed=1).render_on_device([0]), together[:1])
 
 
 def test_the_record_holds_the_encoder_and_not_its_path(encoder, tmp_path):
@@ -221,7 +221,7 @@ def test_the_record_holds_the_encoder_and_not_its_path(encoder, tmp_path):
     assert records[0] == records[1]
     sha256 = hashlib.sha256(Path(encoder).read_bytes()).hexdigest()
     assert records[0]["parameters"]["encoder"] == f"sha256:{sha256}" and records[0]["parameters"]["layer"] == "fc6"
-    assert torch.equal(small(str(copy)).render([1]), small(encoder).render([1]))
+    assert torch.equal(small(str(copy)).render_on_device([1]), small(encoder).render_on_device([1]))
     untrained = describe(FeatureVis(device="cpu"), "random", 2, "png")["parameters"]
     assert untrained["encoder"] == "random" and untrained["layer"] == "avgpool"
 

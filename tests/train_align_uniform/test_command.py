@@ -113,7 +113,7 @@ def test_a_finished_run_is_a_no_op(command, whole, image_folder):
 def test_config_is_the_resolved_one(whole):
     config = json.loads((whole / "config.json").read_text())
     assert config["precision"] == "float32" and config["steps"] == 7
-    assert config["data"] == {"shape": [22, 40, 40, 3], "resize": None, "sha256_of_names_sizes": ANY}
+    assert config["data"] == {"shape": [22, 40, 40, 3], "resize": None, "sha256_of_contents": ANY}
     assert "/" not in json.dumps(config)  # a run folder can be moved
 
 
@@ -132,11 +132,11 @@ def test_the_output_is_refused_before_the_images_are_packed(refused, whole, make
 
 def test_other_data_is_refused(refused, whole, make_images, tmp_path):
     before = contents(whole)
-    refused("data was", "--data", make_images(tmp_path / "more", 24), "--output", whole, *TINY)
-    refused("sha256_of_names_sizes", "--data", make_images(tmp_path / "others", 22, seed=1), "--output", whole, *TINY)
+    refused("data.shape was", "--data", make_images(tmp_path / "more", 24), "--output", whole, *TINY)
+    refused("sha256_of_contents", "--data", make_images(tmp_path / "others", 22, seed=1), "--output", whole, *TINY)
     named = make_images(tmp_path / "named", 22)
     (named / "dataset.json").write_text('{"name": "spectrum", "count": 22}')
-    refused("'name': 'spectrum'", "--data", named, "--output", whole, *TINY)
+    refused("data.record was None, now", "--data", named, "--output", whole, *TINY)
     assert contents(whole) == before
 
 

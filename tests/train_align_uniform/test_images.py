@@ -14,6 +14,7 @@ from generators.named import load
 from train_align_uniform.distributed import ALONE, Processes
 from train_align_uniform.images import PART, PackedImages, RenderedImages
 from train_align_uniform.order import Order
+from utils.cli import UserError
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def test_worker_processes_make_the_images_of_the_folder(name, workers):
     process = load(name, 32, **({} if name.startswith("dead") else {"device": "cpu"}))
     images = RenderedImages(process, 48, False, workers)
     asked = batches(Order(48, 12, 0, images.together), 4)
-    expected = torch.as_tensor(process.render(range(48)))
+    expected = torch.from_numpy(process.render(range(48)))
     for indices, pixels in zip(asked, images.stream(iter(asked)), strict=True):
         assert torch.equal(pixels, expected[torch.from_numpy(indices)])
     assert np.array_equal(images.examples(), expected[:8])
@@ -119,7 +120,21 @@ def test_a_torch_process_renders_on_the_gpu():
     images = RenderedImages(process, 80, endless=False)
     asked = batches(Order(80, 16, 0, images.together), 5)
     for indices, pixels in zip(asked, images.stream(iter(asked)), strict=True):
-        assert pixels.is_cuda and torch.equal(pixels, process.render(indices.tolist()))
+        assert pixels.is_cuda and torch.equal(pixels, process.render_on_device(indices.tolist()))
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_a_process_of_ones_own_that_returns_another_thing_is_told_so(on_device, monkeypatch):
+    class Floats(Numbers):
+        device = "cuda"
+
+        def render(self, indices):
+            return super().render(indices) / 255
+
+    if on_device:
+        monkeypatch.setattr(Floats, "render_on_device", lambda self, indices: torch.zeros(8, 2, 2, 3), raising=False)
+    with pytest.raises(UserError, match=r"^Floats must render a .* uint8 \[8, 2, 2, 3\], but gives a .* float"):
+        RenderedImages(Floats(), 8, endless=False)._on_device(list(range(8)))
 
 
 def test_said_in_words():

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import signal
 import time
 import zlib
@@ -73,6 +74,22 @@ def test_broken_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"a": ')
     with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', "[Infinity]", "[" * 100_000, "\udcff"])
+def test_odd_json_is_named_too(tmp_path, text):
+    (tmp_path / "a.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"a\.json is no file"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "b.json")
+
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "{}", '{"count": "3"}', '{"count": null}'])
