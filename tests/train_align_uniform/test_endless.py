@@ -104,8 +104,8 @@ def test_options_of_named_datasets_are_refused_for_folders(refused, image_folder
 
 
 def test_a_run_goes_on_with_the_same_images_only(refused, finite):
-    refused("data was", *LEAVES, "--output", finite, *TINY)
-    refused("data was", *FINITE, "--output", finite, *TINY, "--parameters", "resolution=40", "seed=1")
+    refused("data.endless was False, now True", *LEAVES, "--output", finite, *TINY)
+    refused("seed was 0, now 1", *FINITE, "--output", finite, *TINY, "--parameters", "resolution=40", "seed=1")
 
 
 @pytest.mark.parametrize("name", ["dead_leaves-mixed", "stat-wmm", "stylegan-random", "stylegan-oriented"])
