@@ -1,0 +1,146 @@
+import os
+import shutil
+
+import pytest
+from PIL import Image
+
+from datasets import fingerprint
+from datasets.fingerprint import contents_sha256, states_sha256
+from datasets.folder import list_images
+from utils.cli import UserError
+
+
+@pytest.fixture
+def folder(tmp_path, make_images):
+    """Twelve images of one's own to change."""
+    return make_images(tmp_path / "set", 12)
+
+
+@pytest.fixture
+def read(monkeypatch) -> list:
+    """The files whose contents are read."""
+    files, real = [], fingerprint._sha256
+    monkeypatch.setattr(fingerprint, "_sha256", lambda path: files.append(path.name) or real(path))
+    return files
+
+
+def of(folder):
+    return contents_sha256(folder, list_images(folder))
+
+
+def exchange(folder):
+    """Two images of one size exchange their names; size and mtime under each name stay."""
+    a, b = list_images(folder)[3:5]
+    longer = max(a.stat().st_size, b.stat().st_size)
+    for path in (a, b):
+        os.truncate(path, longer)
+        os.utime(path, ns=(10**18, 10**18))
+    before = of(folder), states_sha256(folder, list_images(folder))
+    a.rename(folder / "aside")
+    b.rename(a)
+    (folder / "aside").rename(b)
+    return before
+
+
+def test_files_that_exchange_names_are_noticed(folder):
+    contents, states = exchange(folder)
+    assert of(folder) != contents
+    assert states_sha256(folder, list_images(folder)) != states
+
+
+def test_contents_that_change_behind_size_and_mtime_are_noticed(folder):
+    path = list_images(folder)[3]
+    before, status = (of(folder), states_sha256(folder, list_images(folder))), path.stat()
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert of(folder) != before[0]
+    assert states_sha256(folder, list_images(folder)) != before[1]
+
+
+def test_a_copy_has_the_same_contents(folder, tmp_path):
+    before = of(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    assert of(tmp_path / "copy") == before
+    os.utime(list_images(folder)[0], (1, 1))
+    assert of(folder) == before
+
+
+def test_another_name_is_another_fingerprint(folder):
+    before = of(folder)
+    path = list_images(folder)[11]
+    path.rename(path.with_name("00000099.jpg"))
+    assert of(folder) != before
+    path.with_name("00000099.jpg").rename(path)
+    assert of(folder) == before
+
+
+def test_a_part_and_the_whole_differ_and_names_cannot_run_into_contents(tmp_path):
+    for name in ("a", "ab"):
+        (tmp_path / name).write_bytes(b"b")
+    a, ab = tmp_path / "a", tmp_path / "ab"
+    assert len({contents_sha256(tmp_path, paths) for paths in ([a], [ab], [a, ab], [])}) == 4
+
+
+def test_only_what_may_have_changed_is_read(folder, read):
+    before = of(folder)
+    assert len(read) == 12
+    assert of(folder) == before and len(read) == 12
+    Image.new("RGB", (40, 40)).save(list_images(folder)[3])
+    after = of(folder)
+    assert read[12:] == ["00000003.jpg"]
+    (folder / fingerprint.REMEMBERED).unlink()
+    assert of(folder) == after != before
+
+
+def test_what_is_no_longer_there_is_forgotten(folder):
+    of(folder)
+    size = (folder / fingerprint.REMEMBERED).stat().st_size
+    for path in list_images(folder)[2:]:
+        path.unlink()
+    Image.new("RGB", (40, 40)).save(list_images(folder)[0])
+    of(folder)
+    assert (folder / fingerprint.REMEMBERED).stat().st_size < size / 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", bytes(32 + 64), bytes(1000)])
+def test_a_damaged_memory_is_none(folder, read, damage):
+    before = of(folder)
+    (folder / fingerprint.REMEMBERED).write_bytes(damage)
+    assert of(folder) == before and len(read) == 24
+    assert of(folder) == before and len(read) == 24
+
+
+def test_a_folder_that_cannot_be_written_is_read_each_time(folder, read):
+    (folder / fingerprint.REMEMBERED).mkdir()  # root may write anywhere, but not over a folder
+    assert of(folder) == of(folder)
+    assert len(read) == 24
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_many_files_show_progress(folder, capsys, monkeypatch):
+    monkeypatch.setattr(fingerprint, "MANY", 10)
+    of(folder)
+    assert "reading" in capsys.readouterr().out
+    of(folder)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_link_to_nothing_is_named(folder):
+    (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
+    for sha256 in (contents_sha256, states_sha256):
+        with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
+            sha256(folder, list_images(folder))
+
+
+def test_file_names_need_not_be_text(folder):
+    before = of(folder)
+    os.rename(folder / "train" / "00000000" / "00000000.jpg", os.fsencode(folder) + b"/train/00000000/\xff.jpg")
+    assert of(folder) != before
+
+
+def test_the_folder_may_be_named_in_any_way(folder, monkeypatch):
+    before = of(folder)
+    monkeypatch.chdir(folder)
+    here = list_images(".")
+    assert contents_sha256(folder.__class__("."), here) == before
