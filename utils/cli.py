@@ -2,11 +2,12 @@
 
 import argparse
 import errno
+import io
 import math
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 
 class UserError(Exception):
@@ -65,9 +66,44 @@ _MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.
                    errno.ENOMEM}
 
 
+class _Heard(io.FileIO):
+    """A file descriptor that leads nowhere once its reader has left (`... | head`, a closed terminal)."""
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())  # for what starts later, too
+            return super().write(data)
+
+
+def _output(stream: Any, descriptor: int) -> TextIO:
+    """stdout (1) or stderr (2), from which no exception comes: nobody need read it (or it is closed from the start),
+    and it takes all text, file names that are not UTF-8 among it."""
+    if stream is None:
+        try:
+            os.fstat(descriptor)
+        except OSError:  # the next file that is opened would take its number, and what C libraries print
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        return open(os.devnull, "w", errors="backslashreplace")
+    raw = _Heard(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw if stream.write_through else io.BufferedWriter(raw), stream.encoding,
+                            "backslashreplace", line_buffering=stream.line_buffering,
+                            write_through=stream.write_through)
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Call `main` and exit: 0 (or its return value) when it ends, 1 with one line on stderr for a foreseeable problem,
-    130 on ctrl-C. Any other exception is a fault of ours and keeps its traceback."""
+    130 on ctrl-C. Any other exception is a fault of ours and keeps its traceback.
+
+    What `main` prints can always be printed, and `main` ends its work whether or not someone is left to read it.
+    """
+    if sys.stdout is sys.__stdout__:  # not where a test or a notebook has put something else in its place
+        sys.stdout = _output(sys.stdout, 1)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _output(sys.stderr, 2)
     try:
         sys.exit(main() or 0)
     except UserError as error:
@@ -76,9 +112,6 @@ def run(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # `... | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except MemoryError as error:
         what = f" ({error})" if str(error) else ""
         print(f"error: not enough memory{what}; ask for less at a time, or for fewer workers", file=sys.stderr)

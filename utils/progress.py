@@ -20,7 +20,8 @@ class Progress:
         self.count = self.start_count = self.shown = done
         self.last = time.monotonic()
         self.start = self.last if started is None else started
-        self.bar = tqdm(total=total or None, desc=label, unit=f" {unit}", initial=done) if sys.stderr.isatty() else None
+        terminal = sys.stderr is not None and sys.stderr.isatty()  # None: closed when Python started
+        self.bar = tqdm(total=total or None, desc=label, unit=f" {unit}", initial=done) if terminal else None
 
     def update(self, n: int, **shown: float) -> None:
         """Advance by `n` units; `shown` values are printed beside the bar."""

@@ -1,6 +1,7 @@
 import argparse
 import errno
 import os
+import sys
 
 import pytest
 
@@ -52,14 +53,48 @@ def test_faults_of_ours_keep_their_traceback(error):
         cli.run(raises(error))
 
 
-def test_a_closed_pipe_is_no_error(start):
-    code = "from utils.cli import run\ndef main():\n  for i in range(10**6): print(i)\nrun(main)"
-    process = start(["-c", code])
+PRINTS = """
+import sys
+from utils.cli import UserError, run
+def main():
+    for i in range(10**5):
+        print(i)
+    print("file name", b"\\xff".decode(errors="surrogateescape"), file=sys.stderr)
+    with open(sys.argv[1], "w") as file:
+        file.write("done")
+    return 7
+run(main)
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("-u",)])
+def test_work_goes_on_when_its_listener_has_left(start, tmp_path, flags):
+    process = start([*flags, "-c", PRINTS, tmp_path / "result"])
     process.stdout.readline()
     process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait() == 0
+    assert process.stderr.read() == "file name \\udcff\n"
+    assert process.wait() == 7
+    assert (tmp_path / "result").read_text() == "done"
     process.stdout = None
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_work_goes_on_without_stdout_or_stderr(start, tmp_path, closed):
+    code = f"from utils.progress import Progress\nwith Progress(1, 'work', 'parts') as p: p.update(1)\n{PRINTS}"
+    shell = "import os, sys; os.execlp('sh', 'sh', '-c', sys.argv[1], *sys.argv[2:])"
+    process = start(["-c", shell, f'exec "$0" "$@" {closed}', sys.executable, "-c", code, tmp_path / "result"])
+    _, said = process.communicate()
+    assert process.returncode == 7 and "Traceback" not in said
+    assert (tmp_path / "result").read_text() == "done"  # and nothing that was printed
+
+
+def test_all_that_was_printed_comes_in_its_encoding(start, tmp_path, monkeypatch):
+    process = start(["-c", PRINTS, tmp_path / "result"])
+    out, _ = process.communicate()
+    assert out.splitlines() == [str(i) for i in range(10**5)]
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    process = start(["-c", "from utils.cli import run; run(lambda: print('96 \u00d7 96, \u03bb', end=''))"])
+    assert os.read(process.stdout.fileno(), 100) == b"96 \xd7 96, \\u03bb"
 
 
 def test_numbers():
