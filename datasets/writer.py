@@ -26,7 +26,7 @@ from datasets.folder import RECORD, recorded_count
 from utils.cli import UserError
 from utils.files import human_bytes, locked, read_record, write_bytes, write_json
 from utils.progress import Progress
-from utils.run_folder import environment
+from utils.run_folder import changes, environment
 from utils.workers import worker_processes
 
 FORMATS = ("jpg", "png")
@@ -121,9 +121,8 @@ def check_record(root: Path, record: dict[str, Any]) -> None:
             raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
         return
     before = read_record(root / RECORD, count=int)
-    changed = [key for key in record if key != "count" and before.get(key) != record[key]]
-    if changed:
-        said = "; ".join(f"{key} is {before.get(key)!r} there, {record[key]!r} here" for key in changed)
+    kept = record.keys() - {"count"}
+    if said := changes({key: before.get(key) for key in kept}, {key: record[key] for key in kept}):
         raise UserError(f"{root} holds another dataset ({said}); choose another --output")
     if before["count"] > record["count"]:
         raise UserError(f"{root} is a dataset of {before['count']} images, more than the {record['count']} asked for; "

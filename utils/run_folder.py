@@ -41,10 +41,18 @@ def environment(**extra: Any) -> dict[str, Any]:
             "git_commit": commit or None, "git_dirty": dirty if commit else None, **extra}
 
 
-def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """What differs, such as 'lr was 0.36, now 0.1; seed was None, now 2'; empty if nothing does."""
-    return "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in sorted({*before, *now})
-                     if before.get(key) != now.get(key))
+def changes(before: dict[str, Any], now: dict[str, Any], inside: str = "") -> str:
+    """What differs, such as 'lr was 0.36, now 0.1; data.record.seed was None, now 2'; empty if nothing does. `inside`
+    stands before each key."""
+    said = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            said.append(changes(old, new, f"{inside}{key}."))
+        elif old != new:
+            old, new = ("{...}" if isinstance(value, dict) else repr(value) for value in (old, new))
+            said.append(f"{inside}{key} was {old}, now {new}")
+    return "; ".join(filter(None, said))
 
 
 class RunFolder:

@@ -145,13 +145,14 @@ def test_missing_images_are_made_again_and_more_can_be_added(tmp_path):
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"process": Ramps(seed=1)}, "seed"), ({"process": Ramps(resolution=9)}, "resolution"),
-    ({"process": Ramps(colour="blue")}, "parameters"), ({"image_format": "png"}, "format"),
+    ({"process": Ramps(seed=1)}, "seed was 0, now 1"), ({"process": Ramps(resolution=9)}, "resolution was 8, now 9"),
+    ({"process": Ramps(colour="blue")}, "parameters.colour was 'grey', now 'blue'"),
+    ({"image_format": "png"}, "format was 'jpg', now 'png'"),
 ])
 def test_another_record_is_refused_and_nothing_changes(tmp_path, change, said):
     write(tmp_path)
     before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
-    with pytest.raises(UserError, match=f"another dataset.*{said}"):
+    with pytest.raises(UserError, match=rf"another dataset \({said}\); choose"):
         write(tmp_path, 300, **change)
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from utils.cli import UserError
-from utils.run_folder import RunFolder, environment
+from utils.run_folder import RunFolder, changes, environment
 
 
 def test_a_new_folder_and_the_same_run_again(tmp_path):
@@ -36,6 +36,16 @@ def test_other_options_are_named_and_nothing_is_touched(tmp_path):
         with RunFolder.open(tmp_path, {"lr": 0.1, "seed": 0, "new": 2}):
             pass
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_differs_is_named_down_to_its_own_key():
+    record = {"name": "noise", "seed": 0, "parameters": {"shape": "square", "block": 4}}
+    before = {"data": {"resize": 96, "record": record}, "only": {"a": 1}, "list": [1, {"b": 2}]}
+    now = {"data": {"resize": 96, "record": {**record, "seed": 1, "parameters": {"shape": "square"}}},
+           "list": [1, {"b": 3}]}
+    assert changes(before, now) == ("data.record.parameters.block was 4, now None; data.record.seed was 0, now 1; "
+                                    "list was [1, {'b': 2}], now [1, {'b': 3}]; only was {...}, now None")
+    assert changes(before, before) == ""
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
