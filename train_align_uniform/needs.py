@@ -38,7 +38,7 @@ from train_align_uniform.step_profile import step_times
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import default_workers
-from utils.devices import choose_device, choose_precision, describe
+from utils.devices import choose_device, choose_precision, describe, exact_float32
 from utils.files import human_bytes, read_record
 from utils.progress import Progress
 
@@ -222,6 +222,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     args = parse()
     device = choose_device(args.gpus)
+    exact_float32()
     gpus = args.gpus or ([device.index] if device.type == "cuda" else [])
     training = vars(parse_training(["--data", "-", "--output", "-", *args.options.split()]))
     training["precision"] = str(choose_precision(device, training["precision"])).removeprefix("torch.")

@@ -4,6 +4,7 @@
 """
 
 import platform
+import warnings
 
 import torch
 
@@ -42,6 +43,16 @@ def choose_precision(device: torch.device, precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
+
+
+def exact_float32() -> None:
+    """From here on float32 means float32 in this process, on GPUs too.
+
+    Unless told otherwise, torch lets their convolutions take TF32, which has 10 bits of mantissa in place of 23.
+    """
+    with warnings.catch_warnings():  # torch 2.9 has new names, but raises where they meet the old ones (cudnn.flags)
+        warnings.simplefilter("ignore")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
