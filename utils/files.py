@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import zlib
@@ -57,10 +58,18 @@ def write_json(path: Path | str, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
+def parse_json(text: str | bytes) -> Any:
+    """json.loads, but NaN and infinity, which are not JSON, raise ValueError like all else that is not."""
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    return json.loads(text, parse_constant=refuse)
+
+
 def read_json(path: Path | str) -> Any:
     """Read a JSON file. Raises UserError when it cannot be parsed."""
     try:
-        return json.loads(Path(path).read_text())
+        return parse_json(Path(path).read_bytes())
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
@@ -80,6 +89,15 @@ def crc32(path: Path | str) -> int:
         while block := file.read(1 << 20):
             checksum = zlib.crc32(block, checksum)
     return checksum
+
+
+def sha256(path: Path | str) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def human_bytes(count: float) -> str:
