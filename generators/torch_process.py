@@ -82,8 +82,8 @@ def one_thread() -> Iterator[None]:
 @functools.lru_cache(maxsize=2)  # the next request often begins in the block where the last one ended
 def _rendered(process: BlockProcess, number: int) -> torch.Tensor:
     if process.device == "cuda":
-        # Convolutions that always sum in one order, of float32 where that is the precision. The flags are those of the
-        # whole program, and others may compute beside us: so they stay as they are set here.
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False
+        # Convolutions that always sum in one order. The flag is the whole program's, and others may compute beside us:
+        # so it stays as it is set here.
+        torch.backends.cudnn.deterministic = True
     with one_thread():
         return process.render_block(number)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,16 +74,8 @@ def encoder_features(model: Encoder, layer: str, dtype: torch.dtype = torch.floa
         model.to(images.device)
         mean, std = (torch.tensor(values, device=images.device) for values in (model.MEAN, model.STD))
         x = ((images / 255 - mean) / std).permute(0, 3, 1, 2)  # NHWC in memory: channels_last without a copy
-        with autocast(images.device, dtype), _exact(images.device, dtype):
+        with autocast(images.device, dtype):
             x = model(x, layer_index=index)
         return x.float().mean((2, 3)) if x.ndim == 4 else x.float()
 
     return features
-
-
-def _exact(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
-    """float32 is float32 in the block: cuDNN's convolutions take TF32 (10 bits of mantissa) unless told not to."""
-    if device.type != "cuda" or dtype != torch.float32:
-        return nullcontext()
-    cudnn = torch.backends.cudnn
-    return cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False)

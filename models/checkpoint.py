@@ -4,6 +4,7 @@ import math
 import pickle
 import re
 import warnings
+import zipfile
 from pathlib import Path
 
 import torch
@@ -40,7 +41,8 @@ def save_torch(value: object, path: Path | str) -> None:
 def load_torch(path: Path | str) -> object:
     """torch.load with `weights_only=True`, on the CPU: tensors and plain containers, never code.
 
-    Raises UserError if the file is missing, empty, cut short or holds other objects.
+    Raises UserError if the file is missing, empty, cut short, holds other objects, or is not what was written (its
+    checksums, which torch does not look at).
     """
     path = Path(path)
     if not path.is_file():
@@ -48,7 +50,12 @@ def load_torch(path: Path | str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other versions; the error says enough
-            return torch.load(path, map_location="cpu", weights_only=True)
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path):  # old checkpoints are none
+            with zipfile.ZipFile(path) as archive:
+                if part := archive.testzip():
+                    raise zipfile.BadZipFile(f"{part} has changed since it was written")
+        return loaded
     except pickle.UnpicklingError:
         raise UserError(f"{path} is not a plain state dict: it is damaged, or holds objects other than tensors, which "
                         "are never loaded because loading them runs code; save model.state_dict() instead") from None
@@ -79,7 +86,8 @@ def load_encoder(path: Path | str) -> SmallAlexNet:
 
 def small_alexnet(state: object, path: Path | str) -> SmallAlexNet:
     """`load_encoder`, from what `path` holds."""
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(name, str) and isinstance(value, Tensor)
+                                              for name, value in state.items()):
         raise UserError(f"{path} is not a state dict of tensors; an encoder file is what `save_encoder` writes")
     clean = {re.sub(r"^((module|_orig_mod)\.)+", "", name): value for name, value in state.items()}
     first, last = clean.get("blocks.0.0.weight"), clean.get("blocks.7.0.weight")
@@ -93,9 +101,24 @@ def small_alexnet(state: object, path: Path | str) -> SmallAlexNet:
     if wrong:
         raise UserError(f"{path} does not fit a SmallAlexNet of width {_width(clean):g}: missing, unexpected or of "
                         f"another shape: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''}")
+    check_numbers(model, clean, path)
     model.load_state_dict(clean)
     check_finite(model, path)
     return model.eval()
+
+
+def check_numbers(model: Module, weights: dict[str, Tensor], path: Path | str) -> None:
+    """Raises UserError for an entry of `weights`, read from `path`, that lacks its numbers (a tensor on torch's device
+    "meta"), is not dense, or is of a dtype that is no float where `model` has floats."""
+    expected = model.state_dict()
+    for name in expected.keys() & weights.keys():
+        value = weights[name]
+        if value.is_meta or value.layout != torch.strided or value.is_quantized:
+            raise UserError(f"{path} holds no plain numbers in {name}; save the state dict of a model that is in memory"
+                            ", with dense weights")
+        if expected[name].is_floating_point() and not value.is_floating_point():
+            raise UserError(f"{path} holds {str(value.dtype).removeprefix('torch.')} in {name}, where floats belong; "
+                            "save the weights as they were trained")
 
 
 def check_finite(model: Module, path: Path | str) -> None:

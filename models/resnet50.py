@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from models.checkpoint import check_finite, load_torch, small_alexnet
+from models.checkpoint import check_finite, check_numbers, load_torch, small_alexnet
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
@@ -77,6 +77,7 @@ def load_any_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
         return small_alexnet(state or checkpoint, path)
     model = ResNet50()
     try:
+        check_numbers(model, weights, path)
         model.load_state_dict(weights)
     except (RuntimeError, AttributeError) as error:  # AttributeError: an entry is no tensor
         reason = " ".join(str(error).split()).removeprefix("Error(s) in loading state_dict for ResNet50: ")[:200]

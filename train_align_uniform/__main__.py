@@ -9,7 +9,8 @@
         --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU
     python -m train_align_uniform --data DIR --output DIR --profile 50        # where the time of a step goes; no run
 
-The defaults are the paper's. The same command resumes an interrupted run, and does nothing when the run is finished.
+The defaults are the paper's, but for --precision: bfloat16 where the hardware multiplies it. The same command resumes
+an interrupted run, and does nothing when the run is finished.
 """
 
 import argparse
@@ -27,8 +28,10 @@ from datasets.packed import packed_images, packed_shape
 from datasets.writer import describe as describe_dataset
 from generators.named import load, named_datasets, needs, open_parameters, settings, size
 from models.small_alexnet import check_width
-from train_align_uniform.distributed import Processes, gpus_of_process, is_first, processes_here
+from train_align_uniform.distributed import Processes, gpus_of_process, processes_here
+from train_align_uniform.export import export_again, finished
 from train_align_uniform.images import PackedImages, RenderedImages
+from train_align_uniform.loop import fit
 from train_align_uniform.step_profile import profile
 from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError, non_negative, parser, positive_int, run
@@ -88,7 +91,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     g.add_argument("--gpus", type=int, nargs="*", help="GPU ids: one, two (DataParallel), or none for the CPU "
                    "(default: the first GPU if there is one)")
     g.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto",
-                   help="auto: bfloat16 where the hardware multiplies it")
+                   help="auto: bfloat16 where the hardware multiplies it, recorded in config.json; float32, the "
+                   "paper's, is without TF32")
     g.add_argument("--compile", action="store_true", help="torch.compile the encoder: a minute or more at the start")
     g.add_argument("--profile", type=positive_int, metavar="N", help="only measure N steps and print what they spend "
                    "their time on; there is no run")
@@ -113,11 +117,10 @@ def of_folder(args: argparse.Namespace, device: torch.device) -> Opening:
     """What config.json says of the images in a folder, and how to open them."""
     paths = list_images(args.data)
     record = Path(args.data) / RECORD
-    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize}
+    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
+            "sha256_of_contents": contents_sha256(Path(args.data), paths)}
     if record.exists():
         data["record"] = read_json(record)
-    else:
-        data["sha256_of_contents"] = contents_sha256(Path(args.data), paths)
     return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
 
 
@@ -160,41 +163,67 @@ def main() -> int:
     fields = {f.name for f in dataclasses.fields(Config)}
     config = Config(**{**{k: v for k, v in vars(args).items() if k in fields}, "precision": precision})
 
-    data, open_images = (of_folder if is_folder(args) else of_process)(args, device)
-    config.steps_per_epoch(data["shape"][0])
+    with Processes.join(device) as processes:
+        return train(args, config, device, gpus or [], processes)
+
+
+def train(args: argparse.Namespace, config: Config, device: torch.device, gpus: list[int],
+          processes: Processes) -> int:
+    """Train what is left of the run, or profile; returns the exit code. The first process writes and speaks."""
+    first, output = processes.rank == 0, Path(args.output)
+    for my_turn in (first, not first):  # what the first has read of the images need not be read again
+        with processes.as_one():
+            if my_turn:
+                data, open_images = (of_folder if is_folder(args) else of_process)(args, device)
+                config.steps_per_epoch(data["shape"][0])
     options = {**dataclasses.asdict(config), "data": data}
-    output = Path(args.output)
+    processes.require_same(options, "options and images")
+    facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus),
+             "processes": processes.count}
+    # Like all above, before the images are packed, which can take an hour.
+    if not args.profile and done_before(output, options, facts, processes):
+        return 0
+    with processes.as_one():
+        images = open_images()
     if args.profile:
-        config = dataclasses.replace(config, steps=10**9)  # images for as many as it takes
-    elif is_first():
-        RunFolder.check(output, options)  # like all above, before the images are packed, which can take an hour
-    images = open_images()
+        endless = dataclasses.replace(config, steps=10**9)  # images for as many as it takes
+        table = profile(Trainer(endless, images, device, gpus, processes), args.profile)
+        if first:
+            print(table)
+        return 0
+    trainer = Trainer(config, images, device, gpus, processes)
     with contextlib.ExitStack() as stack:
-        processes = stack.enter_context(Processes.join(device))
-        trainer = Trainer(config, images, device, gpus or [], processes)
-        if args.profile:
-            table = profile(trainer, args.profile)
-            if processes.rank == 0:
-                print(table)
-            return 0
-        facts = {"device": describe(device), "threads": torch.get_num_threads(), "gpus": len(gpus or []),
-                 "processes": processes.count}
-        folder = RunFolder(output)
+        with processes.as_one():
+            run_folder = stack.enter_context(RunFolder.open(output, options, **facts)) if first else RunFolder(output)
+            if first:
+                print(f"{images}, {trainer.total_steps} steps of {config.batch_size} on {processes.count} × "
+                      f"{facts['device']} in {config.precision}", flush=True)
+        code = fit(trainer, run_folder)
+        if first and not code:
+            say_done(run_folder)
+    return code
+
+
+def done_before(output: Path, options: dict[str, Any], facts: dict[str, Any], processes: Processes) -> bool:
+    """Whether the run is finished, and if so, say it. Exports the encoder again if it is lost or damaged. Raises
+    UserError for a folder that holds something else."""
+    run_folder, done = RunFolder(output), False
+    with processes.as_one():
         if processes.rank == 0:
-            folder = stack.enter_context(RunFolder.open(output, options, **facts))
-        processes.wait()  # the folder is ours, and what is in it is complete
-        if folder.done() is None:
-            if processes.rank == 0:
-                print(f"{images}, {trainer.total_steps} steps of "
-                      f"{config.batch_size} on {processes.count} × {facts['device']} in {precision}", flush=True)
-            code = trainer.fit(folder)
-            if code:
-                return code
-        if processes.rank == 0:
-            done = folder.done("steps", "seconds", "align", "uniform")
-            print(f"{output}/encoder.pth: {done['steps']} steps in {done['seconds']:.0f} s, align {done['align']:.3f}, "
-                  f"uniform {done['uniform']:.3f}")
-    return 0
+            RunFolder.check(output, options)
+            done = run_folder.done() is not None
+            if done and not finished(run_folder):
+                with RunFolder.open(output, options, **facts):
+                    export_again(run_folder)
+            if done:
+                say_done(run_folder)
+    return processes.agree(stop=done)
+
+
+def say_done(run_folder: RunFolder) -> None:
+    done = run_folder.done("steps", "seconds", "align", "uniform")
+    print(f"{run_folder.path}/encoder.pth: {done['steps']} steps in {done['seconds']:.0f} s, "
+          f"align {done['align']:.3f}, uniform {done['uniform']:.3f}")
 
 
 if __name__ == "__main__":

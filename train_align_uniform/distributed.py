@@ -5,12 +5,17 @@
 Every process gathers the embeddings of the whole batch and computes the whole loss from them. The backward pass of the
 gather adds up what the processes ask of an embedding, which is its gradient once for each of them, and DDP divides by
 their number: the gradient is that of one process, for any loss and for shares of unequal size.
+
+Before each step the processes agree that all have their images and none wants to stop. So an error in one (a worker
+that was killed, a full disk) ends all with a line each; a process that dies ends the others when its connection breaks.
 """
 
 import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +23,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from utils.cli import UserError
+from utils.run_folder import changes
+
+LONGEST_WORK = timedelta(hours=2)  # that one process does while the others wait for it
 
 
 class _Gather(torch.autograd.Function):
@@ -34,7 +42,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient: Tensor) -> tuple[Tensor, None]:
-        summed = gradient.contiguous()
+        summed = gradient.clone(memory_format=torch.contiguous_format)  # autograd may use it elsewhere, too
         dist.all_reduce(summed)
         return summed.split(context.sizes)[dist.get_rank()], None
 
@@ -45,19 +53,29 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+    words: dist.ProcessGroup | None = None  # for what they say to each other, on the CPU, beside tensors on GPUs
 
     @classmethod
     @contextlib.contextmanager
     def join(cls, device: torch.device) -> Iterator["Processes"]:
-        """Meet the others if torchrun (or a scheduler that sets the same variables) started several."""
+        """Meet the others if torchrun (or a scheduler that sets the same variables) started several.
+
+        Raises UserError for variables that make no sense, where they do not meet, and if one of them ends meanwhile.
+        """
         if not started_together():
             yield cls()
             return
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         try:
-            yield cls(dist.get_rank(), dist.get_world_size())
-        finally:
-            dist.destroy_process_group()
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            try:
+                yield cls(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=LONGEST_WORK))
+            finally:
+                dist.destroy_process_group()
+        except RuntimeError as error:
+            if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+                raise
+            raise UserError(f"the connection to another process was lost, or never made; see what that process says "
+                            f"({' '.join(str(error).split())[:160]}). The same command goes on") from None
 
     def share(self, indices: np.ndarray) -> np.ndarray:
         """This process's part of a batch; parts differ by one at most."""
@@ -69,37 +87,76 @@ class Processes:
             return rows
         return _Gather.apply(rows, [len(part) for part in np.array_split(np.empty(batch), self.count)])
 
-    def any(self, value: bool) -> bool:
-        """Whether `value` holds in any process; the same answer in all."""
-        if self.count == 1:
-            return value
-        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        flag = torch.tensor(float(value), device=device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag)
+    def agree(self, stop: bool = False, problem: Exception | None = None) -> bool:
+        """Whether any process wants to stop; the same answer in all, once all are here.
 
-    def wait(self) -> None:
-        """Until all processes are here."""
-        if self.count > 1:
-            dist.barrier()
+        Raises `problem`, and in the other processes UserError: an error in one ends all.
+        """
+        worst = torch.tensor(2 if problem else int(stop))
+        try:
+            if self.count > 1:
+                dist.all_reduce(worst, dist.ReduceOp.MAX, group=self.words)
+        finally:
+            if problem:
+                raise problem
+        if worst == 2:
+            raise UserError("another process ended with an error; see what it says. The same command goes on")
+        return bool(worst)
+
+    @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """What each process does by itself in the block ends well in all of them, or ends them all (`agree`). Nothing
+        in the block may wait for another process."""
+        try:
+            yield
+        except Exception as problem:
+            self.agree(problem=problem)
+        else:
+            self.agree()
+
+    def require_same(self, facts: dict[str, Any], what: str) -> None:
+        """Raises UserError in all processes if `facts`, which can be pickled, are not the same in all."""
+        if self.count == 1:
+            return
+        everyones: list[dict[str, Any]] = [{} for _ in range(self.count)]
+        dist.all_gather_object(everyones, facts, group=self.words)
+        for rank, others in enumerate(everyones):
+            if said := changes(everyones[0], others):
+                raise UserError(f"{what} must be the same in all processes; between process 0 and {rank}, {said}")
 
 
 ALONE = Processes()
 
 
+def from_environment(name: str, least: int, below: int | None = None) -> int:
+    """A number that torchrun sets. Raises UserError if it is missing, or not from `least` on and below `below`."""
+    text = os.environ.get(name, "")
+    if not text.isdecimal() or int(text) < least or (below is not None and int(text) >= below):
+        limit = "" if below is None else f" and below {below}"
+        raise UserError(f"{name} must be a whole number from {least} on{limit}, not {text!r}: start with torchrun, "
+                        "which sets it, or unset WORLD_SIZE to train in one process")
+    return int(text)
+
+
 def started_together() -> bool:
-    """Whether torchrun started this process as one of several."""
-    return "MASTER_ADDR" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Whether torchrun (or a scheduler that sets the same variables) started this process as one of several.
 
-
-def is_first() -> bool:
-    """Whether this is the first of the processes, or the only one; known before they meet."""
-    return not started_together() or os.environ["RANK"] == "0"
+    Raises UserError for variables that make no sense.
+    """
+    if "WORLD_SIZE" not in os.environ or from_environment("WORLD_SIZE", 1) == 1:
+        return False
+    from_environment("RANK", 0, from_environment("WORLD_SIZE", 1))
+    from_environment("LOCAL_RANK", 0, from_environment("LOCAL_WORLD_SIZE", 1))
+    from_environment("MASTER_PORT", 1, 1 << 16)
+    if not os.environ.get("MASTER_ADDR"):
+        raise UserError("MASTER_ADDR is not set though WORLD_SIZE is: start with torchrun, which sets it, or unset "
+                        "WORLD_SIZE to train in one process")
+    return True
 
 
 def processes_here() -> int:
     """How many processes torchrun started on this machine, 1 without it."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if started_together() else 1
+    return from_environment("LOCAL_WORLD_SIZE", 1) if started_together() else 1
 
 
 def gpus_of_process(gpus: list[int] | None) -> list[int] | None:
@@ -110,7 +167,7 @@ def gpus_of_process(gpus: list[int] | None) -> list[int] | None:
     if not started_together() or gpus == []:
         return gpus
     gpus = list(range(torch.cuda.device_count())) if gpus is None else gpus
-    local, here = int(os.environ["LOCAL_RANK"]), processes_here()
+    local, here = from_environment("LOCAL_RANK", 0), processes_here()
     if not gpus:
         return []
     if here > len(gpus):

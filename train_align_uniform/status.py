@@ -35,7 +35,8 @@ def encoder_of(folder: Path) -> str:
     run_folder, source = RunFolder(folder), folder / "source.json"  # of models.released
     try:
         if done := run_folder.done("steps"):
-            return f"done ({done['steps']:,} steps)"
+            there = (folder / "encoder.pth").exists()
+            return f"done ({done['steps']:,} steps)" if there else "lacks encoder.pth, which training exports again"
         if source.exists():
             file = folder / read_record(source, file=str)["file"]
             return "downloaded" if file.exists() else f"lacks {file.name}, which was downloaded"

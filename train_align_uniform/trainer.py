@@ -1,38 +1,30 @@
-"""The training loop: images -> two views -> encoder -> loss -> optimiser, resumable at any step."""
+"""A training step: images -> two views -> encoder -> loss -> optimiser, and the state that goes from step to step."""
 
-import contextlib
 import math
-import signal
-import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+import operator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from datasets.view_parameters import draw
 from datasets.views import make_views
-from models import SmallAlexNet, save_encoder
-from models.checkpoint import load_torch, save_torch
+from models import SmallAlexNet
+from models.checkpoint import check_numbers, load_torch, save_torch
 from train_align_uniform.distributed import ALONE, Processes
 from train_align_uniform.embed import PairEncoder
 from train_align_uniform.images import PackedImages, RenderedImages
 from train_align_uniform.losses import align_uniform_loss, nt_xent_loss
 from train_align_uniform.order import Order
-from train_align_uniform.schedule import SaveClock, learning_rate
+from train_align_uniform.schedule import learning_rate
 from utils.cli import UserError
 from utils.devices import autocast
-from utils.files import errors_name
-from utils.progress import Progress
-from utils.run_folder import RunFolder
 from utils.workers import in_thread
 
 SAME = 2.0  # of 255: images that differ by less on average are one image
-DISK_SPEED = 100e6  # bytes/s assumed for the first checkpoint, until one has been timed
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class Config:
     width: float = 1.0
     batch_norm: str = "per-view"
     compile: bool = False  # it rounds otherwise
-    precision: str = "float32"  # resolved: float32 or bfloat16
+    precision: str = "float32"  # the paper's; the command's default is bfloat16 where the hardware has it
     seed: int = 0
 
     @property
@@ -83,32 +75,6 @@ class Config:
 
     def total_steps(self, images: int) -> int:
         return self.steps if self.steps is not None else self.epochs * self.steps_per_epoch(images)
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT in a list instead of dying of them, so that a step can be finished and saved."""
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: received.append(number))
-              for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def tensorboard(folder: Path, step: int) -> Iterator[SummaryWriter]:
-    """TensorBoard's writer, going on after `step`. Its thread raises a full disk in ours as well, naming `folder`; the
-    traceback that the thread would print is left out."""
-    before = threading.excepthook
-    threading.excepthook = lambda failed: None if issubclass(failed.exc_type, OSError) else before(failed)
-    try:
-        with errors_name(folder), contextlib.closing(SummaryWriter(folder, purge_step=step + 1)) as board:
-            yield board
-    finally:
-        threading.excepthook = before
 
 
 class Trainer:
@@ -250,84 +216,10 @@ class Trainer:
         """Take up the state in a checkpoint. Raises UserError if the file is damaged."""
         state = load_torch(path)
         try:
+            check_numbers(self.encoder, state["encoder"], path)
             self.encoder.load_state_dict(state["encoder"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.seconds = state["step"], state["seconds"]
+            self.step, self.seconds = operator.index(state["step"]), float(state["seconds"])
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"{path} is not a checkpoint of this run ({str(error).splitlines()[0][:120]}); delete it "
                             "to start the run again") from None
-
-    def _follow(self, received: list[int]) -> bool:
-        """Take the steps of a process that writes nothing; returns whether a signal ended them early."""
-        while self.step < self.total_steps and not self.processes.any(bool(received)):
-            if self._step_or_stop(received) is None:
-                break
-        return self.step < self.total_steps
-
-    def _step_or_stop(self, received: list[int]) -> dict[str, float] | None:
-        """`train_step`, or None if a signal came that also ended the workers who make its images."""
-        try:
-            return self.train_step()
-        except UserError:
-            if not received:
-                raise
-            return None
-
-    def _write_steps(self, run: RunFolder, last: Path, received: list[int]) -> bool:
-        """Take the steps, log them and save checkpoints; returns whether a signal ended them early."""
-        run.keep_metrics(self.step)
-        size = 2 * sum(p.numel() * p.element_size() for p in self.encoder.parameters())
-        clock = SaveClock(time.monotonic(), cost=size / DISK_SPEED)
-        with (
-            tensorboard(run.path / "tensorboard", self.step) as board,
-            Progress(self.total_steps, f"training {run.path}", "steps", done=self.step) as progress,
-        ):
-            while self.step < self.total_steps and not self.processes.any(bool(received)):
-                began = time.monotonic()
-                epoch, indices = self.order.batch(self.step)
-                values = self._step_or_stop(received)
-                if values is None:
-                    break
-                elapsed = time.monotonic() - began
-                self.seconds += elapsed
-                values["images_per_s"] = len(indices) / elapsed
-                run.log(step=self.step, epoch=epoch, **values, seconds=round(self.seconds, 3))
-                for name, value in values.items():
-                    board.add_scalar(name, value, self.step)
-                progress.update(1, align=values["align"], uniform=values["uniform"],
-                                images_per_s=values["images_per_s"])
-                if clock.due(time.monotonic()):
-                    began = time.monotonic()
-                    board.flush()  # a kill must not take points from before the checkpoint
-                    self.save(last)
-                    clock.saved(began, time.monotonic())
-            board.flush()
-            self.save(last)
-        return self.step < self.total_steps
-
-    def fit(self, run: RunFolder) -> int:
-        """Train to the end, or until SIGTERM or SIGINT. Returns 0, or 128 + the signal's number after saving.
-
-        Of several processes all take part and the first writes.
-        """
-        last = run.path / "last.pth"
-        if last.exists():
-            self.restore(last)
-        self.processes.wait()  # until all have read it
-        with stop_signals() as received, contextlib.closing(self):
-            writes = self.processes.rank == 0
-            stopped = self._write_steps(run, last, received) if writes else self._follow(received)
-        if stopped:
-            if writes:
-                print(f"stopped at step {self.step} of {self.total_steps} and saved; run the same command to go on")
-            return 128 + (received or [signal.SIGTERM])[0]
-        if not writes:
-            return 0
-        save_encoder(self.encoder, run.path / "encoder.pth")
-        terms = "loss", "align", "uniform"
-        steps = run.metrics(*terms)
-        if not steps:
-            raise UserError(f"{run.metrics_path} holds no step, though {last} is at the last; put it back, or delete "
-                            f"{run.path} to start again")
-        run.finish(steps=self.step, seconds=round(self.seconds, 1), **{name: steps[-1][name] for name in terms})
-        return 0

@@ -5,6 +5,7 @@
 
 import argparse
 import platform
+import warnings
 
 import torch
 
@@ -39,7 +40,11 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def choose_precision(device: torch.device, precision: str) -> torch.dtype:
-    """torch.bfloat16 or torch.float32 for 'auto' (bfloat16 where the hardware has it), 'bfloat16', 'float32'."""
+    """torch.bfloat16 or torch.float32 for 'auto' (bfloat16 where the hardware has it), 'bfloat16', 'float32'.
+
+    From here on float32 means float32 in this process: `exact_float32`.
+    """
+    exact_float32()
     if precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
@@ -49,6 +54,16 @@ def add_precision(options: argparse.ArgumentParser) -> None:
     """The option --precision of a command that computes with encoders."""
     options.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto", help="that encoders "
                          "compute in; auto: bfloat16 where the hardware has it; float32 is without TF32")
+
+
+def exact_float32() -> None:
+    """From here on float32 means float32 in this process, on GPUs too.
+
+    Unless told otherwise, torch lets their convolutions take TF32, which has 10 bits of mantissa in place of 23.
+    """
+    with warnings.catch_warnings():  # torch 2.9 has new names, but raises where they meet the old ones (cudnn.flags)
+        warnings.simplefilter("ignore")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import zlib
@@ -57,15 +58,20 @@ def write_json(path: Path | str, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a JSON file. Raises UserError when it cannot be parsed, or holds NaN or infinity, which JSON has not."""
+def parse_json(text: str | bytes) -> Any:
+    """json.loads, but NaN and infinity, which are not JSON, raise ValueError like all else that is not."""
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number of JSON")
 
+    return json.loads(text, parse_constant=refuse)
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file. Raises UserError when it cannot be parsed, or holds NaN or infinity, which JSON has not."""
     if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
         raise UserError(f"{path} is no file; move it away")
     try:
-        return json.loads(Path(path).read_text(), parse_constant=refuse)
+        return parse_json(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
@@ -85,6 +91,15 @@ def crc32(path: Path | str) -> int:
         while block := file.read(1 << 20):
             checksum = zlib.crc32(block, checksum)
     return checksum
+
+
+def sha256(path: Path | str) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def human_bytes(count: float) -> str:

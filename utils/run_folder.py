@@ -1,7 +1,7 @@
 """A run folder: what was asked, on what, what happened, and whether it is finished.
 
     config.json       the options that decide the result; a second run with other values is refused
-    environment.json  versions, device and commit of the last start
+    environment.json  versions, device and commit of the last start that had something to do
     metrics.jsonl     one line a step
     done.json         written last
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.cli import UserError
-from utils.files import errors_name, locked, read_record, write_bytes, write_json
+from utils.files import errors_name, locked, parse_json, read_record, write_bytes, write_json
 
 
 def environment(**extra: Any) -> dict[str, Any]:
@@ -67,9 +67,9 @@ class RunFolder:
     def open(cls, path: Path | str, config: dict[str, Any], **facts: Any) -> Iterator["RunFolder"]:
         """Make or re-enter the folder and hold its lock.
 
-        `config` holds what decides the result, `facts` (device, threads ...) go to environment.json only. Raises
-        UserError if another process works in the folder, if it holds a run with another config (the message names the
-        options), or if it holds something else.
+        `config` holds what decides the result, `facts` (device, threads ...) go to environment.json only, while the run
+        is not finished. Raises UserError if another process works in the folder, if it holds a run with another config
+        (the message names the options), or if it holds something else.
         """
         path = Path(path)
         cls.check(path, config)
@@ -80,7 +80,8 @@ class RunFolder:
             cls._compare(path, config)  # again: another run may just have begun
             if not (path / "config.json").exists():
                 write_json(path / "config.json", config)
-            write_json(path / "environment.json", environment(**facts))
+            if not (path / "done.json").exists():
+                write_json(path / "environment.json", environment(**facts))
             yield cls(path)
 
     @classmethod
@@ -134,7 +135,7 @@ class RunFolder:
         steps = []
         for line in self.metrics_path.read_bytes().splitlines(keepends=True) if self.metrics_path.exists() else ():
             with contextlib.suppress(ValueError):
-                values = json.loads(line)
+                values = parse_json(line)
                 if (isinstance(values, dict) and isinstance(values.get("step"), int) and line.endswith(b"\n")
                         and all(isinstance(values.get(name), Real) for name in numbers)):
                     steps.append(values)

@@ -104,6 +104,33 @@ def test_weights_that_are_no_numbers_are_refused(encoder, tmp_path):
         load_encoder(tmp_path / "encoder.pth")
 
 
+def changed(tensor: torch.Tensor, how: str) -> torch.Tensor:
+    return {"sparse": tensor.to_sparse, "meta": lambda: tensor.to("meta"), "int8": tensor.to(torch.int8).clone,
+            "bool": tensor.bool, "complex64": lambda: tensor.to(torch.complex64)}[how]()
+
+
+@pytest.mark.parametrize("how", ["int8", "bool", "complex64", "meta", "sparse"])
+def test_weights_that_are_no_floats_in_memory_are_refused(encoder, tmp_path, how):
+    """int8 would be cast without a word, the others end in a traceback."""
+    name = "blocks.3.0.weight"
+    torch.save({**encoder.state_dict(), name: changed(encoder.state_dict()[name], how)}, tmp_path / "encoder.pth")
+    refuses(tmp_path / "encoder.pth", r"blocks\.3\.0\.weight, where floats belong|no plain numbers in blocks\.3\.0")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_other_floats_load(encoder, tmp_path, dtype):
+    torch.save({name: value.to(dtype) for name, value in encoder.state_dict().items()}, tmp_path / "encoder.pth")
+    assert load_encoder(tmp_path / "encoder.pth").blocks[0][0].weight.dtype == torch.float32
+
+
+def test_a_bit_that_fell_over_is_noticed(saved):
+    whole = bytearray(saved.read_bytes())
+    weight = load_torch(saved)["blocks.5.1.weight"].numpy().tobytes()
+    whole[whole.index(weight) + len(weight) // 2] ^= 1  # in the middle of a tensor
+    saved.write_bytes(whole)
+    refuses(saved, "has changed since it was written")
+
+
 def test_another_architecture(tmp_path):
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet.pth")
     refuses(tmp_path / "resnet.pth", r"another architecture, not a SmallAlexNet \(its first entry is 'conv1.weight'\)")
@@ -111,7 +138,8 @@ def test_another_architecture(tmp_path):
     refuses(tmp_path / "empty.pth", "another architecture")
 
 
-@pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, torch.zeros(3), {"state": {"a": torch.zeros(1)}}])
+@pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, torch.zeros(3), {"state": {"a": torch.zeros(1)}},
+                                   {0: torch.zeros(1)}])
 def test_other_plain_values(value, tmp_path):
     torch.save(value, tmp_path / "x.pth")
     refuses(tmp_path / "x.pth", "is not a state dict of tensors")

@@ -112,4 +112,11 @@ def test_what_does_not_fit_is_named(tmp_path):
     refuses(save({"state_dict": {"encoder_q.conv1.weight": 3}}, tmp_path), "does not fit a ResNet-50")
     refuses(save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path), "another architecture")
     refuses(save([1, 2], tmp_path), "is not a state dict")
+    refuses(save({3: torch.zeros(1)}, tmp_path), "is not a state dict")
     refuses(tmp_path / "none.pth", "is not a file")
+
+
+@pytest.mark.parametrize(("change", "said"), [(torch.Tensor.int, "holds int32 in conv1.weight, where floats belong"),
+                                              (lambda weight: weight.to("meta"), "no plain numbers in conv1.weight")])
+def test_weights_that_are_no_floats_in_memory_are_refused(published, tmp_path, change, said):
+    refuses(save({**published, "conv1.weight": change(published["conv1.weight"])}, tmp_path), said)

@@ -21,22 +21,22 @@ TIMES = {"seconds", "images_per_s"}
 # The command with a checkpoint after every step; step `sys.argv[1]` says "ready" and waits for a line.
 DRIVER = """
 import sys
-from train_align_uniform import trainer
+from train_align_uniform import loop, trainer
 from train_align_uniform.__main__ import main
 from train_align_uniform.schedule import SaveClock
 from utils.cli import run
 
 stop, sys.argv = int(sys.argv[1]), sys.argv[1:]
-trainer.SaveClock = lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0)
-step = trainer.Trainer.train_step
+loop.SaveClock = lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0)
+update = trainer.Trainer.update
 
-def train_step(self):
+def halting(self, x, y):
     if self.step + 1 == stop:
         print("ready", flush=True)
         sys.stdin.readline()
-    return step(self)
+    return update(self, x, y)
 
-trainer.Trainer.train_step = train_step
+trainer.Trainer.update = halting
 run(main)
 """
 
@@ -124,3 +124,15 @@ def launch(start) -> Callable[..., subprocess.Popen]:
         return process
 
     return call
+
+
+@pytest.fixture
+def rendering_child() -> Callable[[int], int]:
+    """The worker of a process: that of its children whose command line says spawn_main."""
+    def find(pid: int) -> int:
+        listing = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True,
+                                 check=True)
+        (child,) = [line.split()[0] for line in listing.stdout.splitlines() if "spawn_main" in line]
+        return int(child)
+
+    return find

@@ -132,11 +132,12 @@ def test_the_output_is_refused_before_the_images_are_packed(refused, whole, make
 
 def test_other_data_is_refused(refused, whole, make_images, tmp_path):
     before = contents(whole)
-    refused("data.shape was", "--data", make_images(tmp_path / "more", 24), "--output", whole, *TINY)
-    refused("sha256_of_contents", "--data", make_images(tmp_path / "others", 22, seed=1), "--output", whole, *TINY)
+    more, others = make_images(tmp_path / "more", 24), make_images(tmp_path / "others", 22, seed=1)
+    refused("data.shape was [22, 40, 40, 3], now [24, 40, 40, 3])", "--data", more, "--output", whole, *TINY)
+    refused("options (data.sha256_of_contents was '", "--data", others, "--output", whole, *TINY)
     named = make_images(tmp_path / "named", 22)
     (named / "dataset.json").write_text('{"name": "spectrum", "count": 22}')
-    refused("data.record was None, now", "--data", named, "--output", whole, *TINY)
+    refused("options (data.record was None, now {...})", "--data", named, "--output", whole, *TINY)
     assert contents(whole) == before
 
 
@@ -171,8 +172,9 @@ FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000,
 
 
 def test_a_disk_too_full_for_the_curves_is_one_line(start, image_folder, whole, tmp_path):  # `whole` has packed
-    code = FULL_DISK.replace("50_000", "1000") + "from train_align_uniform.__main__ import main, run\nrun(main)"
-    process = start(["-c", code, "--data", image_folder, "--output", tmp_path / "run", *TINY])
+    code = FULL_DISK.replace("50_000", "1000") + ("from train_align_uniform.__main__ import RunFolder, main, run\n"
+                                                  "RunFolder.log = lambda run, **values: None\nrun(main)")
+    process = start(["-c", code, "--data", image_folder, "--output", tmp_path / "run", *TINY, "--steps", 15])
     _, err = process.communicate()
     assert (process.returncode, err) == (1, f"error: {tmp_path}/run/tensorboard: File too large\n")
 
@@ -191,6 +193,51 @@ def test_sigkill_then_a_full_disk_then_the_end(launch, command, whole, image_fol
     code, _, err = command("--data", image_folder, "--output", output, *TINY)
     assert (code, err) == (0, "")
     assert_same_run(whole, output)
+
+
+def test_a_second_ctrl_c_ends_at_once(launch, image_folder, tmp_path):
+    """The first waits for the end of a step; torchrun passes it on within milliseconds, which is no second one."""
+    process = launch(3, "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    for pause in (0.1, 1.5):
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert load_torch(tmp_path / "run" / "last.pth")["step"] == 2
+
+
+def test_training_goes_on_when_its_listener_has_left(launch, command, whole, image_folder, tmp_path, assert_same_run):
+    process = launch(3, "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait()) == ("", 0)
+    process.stdin = process.stdout = None
+    assert_same_run(whole, tmp_path / "run")
+
+
+def test_other_images_under_the_same_names_are_refused(launch, refused, make_images, tmp_path):
+    """Of the same sizes, and with a record that stayed."""
+    folder = make_images(tmp_path / "set", 22)
+    (folder / "dataset.json").write_text('{"name": "blocks", "count": 22}')
+    first, second = sorted((folder / "train" / "00000000").iterdir())[:2]
+    arguments = ["--data", folder, "--output", tmp_path / "run", *TINY]
+    process = launch(3, *arguments)
+    process.kill()
+    process.communicate()
+    first.rename(tmp_path / "kept.jpg")
+    second.rename(first)
+    (tmp_path / "kept.jpg").rename(second)
+    refused("other options (data.sha256_of_contents was '", *arguments)
+
+
+def test_a_finished_run_keeps_its_environment(command, whole, image_folder):
+    before = (whole / "environment.json").read_text()
+    (whole / "environment.json").write_text("{}")
+    assert command("--data", image_folder, "--output", whole, *TINY)[0] == 0
+    assert (whole / "environment.json").read_text() == "{}"
+    (whole / "environment.json").write_text(before)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from models.checkpoint import load_torch
 from train_align_uniform.distributed import ALONE, Processes
 from train_align_uniform.images import PackedImages
 from train_align_uniform.trainer import Config, Trainer
+from utils.cli import UserError
 from utils.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -96,15 +99,36 @@ def test_two_processes_are_one(loss, tmp_path):
         assert torch.equal(first["weights"][name], second["weights"][name])
 
 
+SUM = """
+import sys, torch
+from train_align_uniform.distributed import Processes
+with Processes.join(torch.device("cpu")) as processes:
+    x, y = (torch.full((2, 3), float(k), requires_grad=True) for k in (1, 2))
+    weights = torch.arange(12.0).view(4, 3)
+    ((processes.gather(x, 4) + processes.gather(y, 4)) * weights).sum().backward()
+    torch.save([x.grad, y.grad, 2 * weights[2 * processes.rank :][:2]], f"{sys.argv[1]}/{processes.rank}.pth")
+"""
+
+
+def test_a_gradient_that_autograd_shares_is_left_alone(tmp_path):
+    """Both gathers of zx + zy get one tensor as their gradient: each process asks for it once, so together twice."""
+    outputs(together(["-c", SUM, tmp_path]))
+    for rank in (0, 1):
+        x, y, expected = load_torch(tmp_path / f"{rank}.pth")
+        assert torch.equal(x, expected) and torch.equal(y, expected)
+
+
 def test_shares_are_the_batch():
     indices = np.arange(100, 111)
     shares = [Processes(rank, 4).share(indices) for rank in range(4)]
     assert [len(share) for share in shares] == [3, 3, 3, 2]
     np.testing.assert_array_equal(np.concatenate(shares), indices)
-    assert ALONE.any(True) and not ALONE.any(False)
+    assert ALONE.agree(stop=True) and not ALONE.agree()
+    with pytest.raises(ZeroDivisionError), ALONE.as_one():
+        raise ZeroDivisionError
 
 
-def command(folder: Path, output: Path, steps: int = 6) -> list[object]:
+def command(folder: Path | str, output: Path, steps: int = 6) -> list[object]:
     return ["-m", "train_align_uniform", "--data", folder, "--output", output, "--gpus", "--precision", "float32",
             "--width", 1 / 32, "--batch_size", 8, "--steps", steps, "--lr", 0.05]
 
@@ -137,6 +161,116 @@ def test_a_signal_to_one_stops_all_and_they_resume_exactly(image_folder, tmp_pat
     assert not (tmp_path / "stopped" / "done.json").exists()
     outputs(together(command(image_folder, tmp_path / "stopped", 300)))
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+def errors(processes: list[subprocess.Popen]) -> list[str]:
+    """What they say is wrong, a line each."""
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1] * len(processes), said
+    lines = [[line for line in text.splitlines() if line.startswith("error: ")] for text in said]
+    assert all(len(line) == 1 for line in lines) and not any("Traceback" in text for text in said), said
+    return [line for (line,) in lines]
+
+
+FAILS = """
+import os, sys
+from train_align_uniform import trainer
+from train_align_uniform.__main__ import main
+from utils.cli import UserError, run
+
+what, rank, sys.argv = sys.argv[1], sys.argv[2], sys.argv[2:]
+method = getattr(trainer.Trainer, what)
+
+def fails(self, *arguments):
+    if self.step == 2 and os.environ["RANK"] == rank:
+        raise UserError("no images")
+    return method(self, *arguments)
+
+setattr(trainer.Trainer, what, fails)
+run(main)
+"""
+
+
+@pytest.mark.parametrize(("what", "rank"), [("views", 1), ("save", 0), pytest.param("views", 0, marks=pytest.mark.slow),
+                                            pytest.param("update", 1, marks=pytest.mark.slow)])
+def test_an_error_in_one_ends_all(image_folder, tmp_path, what, rank):
+    """Before a step, within it, and after the last one: none waits for the other for ever."""
+    arguments = command(image_folder, tmp_path / "run", 2 if what == "save" else 3)[2:]
+    said = errors(together(["-c", FAILS, what, rank, *arguments]))
+    assert said[rank] == "error: no images"
+    assert said[1 - rank].startswith("error: " + ("the connection to another process was lost" if what == "update" else
+                                                  "another process ended with an error"))
+
+
+def test_a_killed_worker_of_one_process_ends_all(rendering_child, tmp_path):
+    arguments = command("dead_leaves-mixed", tmp_path / "run", 10_000)[2:]
+    code = ("from train_align_uniform import images\nfrom train_align_uniform.__main__ import main, run\n"
+            "images.UNDER_WAY, images.PART = 0, 8\nrun(main)")
+    processes = together(["-c", code, *arguments, "--workers", 1, "--parameters", "resolution=40"])
+    while not (tmp_path / "run" / "metrics.jsonl").exists():
+        assert all(process.poll() is None for process in processes)
+    os.kill(rendering_child(processes[1].pid), signal.SIGKILL)
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], said
+    assert re.fullmatch("error: another process ended with an error; .*\n", said[0])
+    assert re.fullmatch("error: a worker process was killed, .*\n", said[1])
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_all(image_folder, tmp_path):
+    processes = together(command(image_folder, tmp_path / "run", 10_000))
+    log = tmp_path / "run" / "metrics.jsonl"
+    while not log.exists():
+        assert all(process.poll() is None for process in processes)
+    processes[1].kill()
+    assert "the connection to another process was lost" in errors(processes[:1])[0]
+    processes[1].communicate()
+
+
+def test_processes_that_would_go_on_from_different_checkpoints(image_folder, tmp_path):
+    """As on two machines whose folder of this name is not one: the second finds nothing."""
+    outputs(together(command(image_folder, tmp_path / "run", 2)))
+    (tmp_path / "run" / "done.json").unlink()
+    code = ("import os, sys\nfrom train_align_uniform import loop\nfrom train_align_uniform.__main__ import main, run\n"
+            "resume = loop.resume\n"
+            "def elsewhere(trainer, run):\n"
+            "    resume(trainer, loop.RunFolder(run.path / 'none' if trainer.processes.rank else run.path))\n"
+            "loop.resume = elsewhere\nrun(main)")
+    said = errors(together(["-c", code, *command(image_folder, tmp_path / "run", 2)[2:]]))
+    for line in said:
+        assert "must be the same in all processes; between process 0 and 1, sha256 was '" in line
+        assert "step was 2, now 0" in line
+
+
+@pytest.mark.slow
+def test_processes_with_other_options(image_folder, tmp_path):
+    code = ("import os, sys\nfrom train_align_uniform.__main__ import main, run\nif os.environ['RANK'] == '1':\n"
+            "    sys.argv[sys.argv.index('--steps') + 1] = '3'\nrun(main)")
+    for line in errors(together(["-c", code, *command(image_folder, tmp_path / "run", 2)[2:]])):
+        assert line == ("error: options and images must be the same in all processes; between process 0 and 1, steps "
+                        "was 2, now 3")
+
+
+@pytest.mark.parametrize(("variables", "said"), [
+    ({"RANK": "abc"}, "RANK must be a whole number from 0 on and below 2, not 'abc'"),
+    ({"RANK": "2"}, "RANK must be a whole number from 0 on and below 2, not '2'"),
+    ({"RANK": None}, "RANK must be a whole number from 0 on and below 2, not ''"),
+    ({"WORLD_SIZE": "0"}, "WORLD_SIZE must be a whole number from 1 on, not '0'"),
+    ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a whole number from 1 on, not 'two'"),
+    ({"LOCAL_RANK": "-1"}, "LOCAL_RANK must be a whole number from 0 on and below 2"),
+    ({"LOCAL_WORLD_SIZE": ""}, "LOCAL_WORLD_SIZE must be a whole number from 1 on"),
+    ({"MASTER_PORT": "99999"}, "MASTER_PORT must be a whole number from 1 on and below 65536"),
+    ({"MASTER_ADDR": None}, "MASTER_ADDR is not set though WORLD_SIZE is: start with torchrun"),
+])
+def test_variables_that_make_no_sense(monkeypatch, variables, said):
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "1",
+                        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", **variables}.items():
+        monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match=said), Processes.join(CPU):
+        pass
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with Processes.join(CPU) as processes:  # one process need not be told more
+        assert processes.count == 1
 
 
 def test_a_batch_too_small_for_the_processes(image_folder, tmp_path):

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -63,7 +62,8 @@ def test_sigkill_then_another_number_of_workers(finite, launch, command, tmp_pat
 NOT_FAR_AHEAD = "from train_align_uniform import images\nimages.UNDER_WAY, images.PART = 0, 8"
 
 
-def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_module, tmp_path, assert_same_run):
+def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_module, tmp_path, assert_same_run,
+                                                       rendering_child):
     start_module(*LEAVES, "--output", tmp_path / "whole", *TINY, "--workers", "1")
     arguments = [*LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1"]
     process = launch(3, *arguments, first=NOT_FAR_AHEAD)
@@ -74,14 +74,6 @@ def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_mo
     code, _, err = command(*arguments)
     assert (code, err) == (0, "")
     assert_same_run(tmp_path / "whole", tmp_path / "run")
-
-
-def rendering_child(pid: int) -> int:
-    """The worker of a process: that of its children whose command line says spawn_main."""
-    listing = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True,
-                             check=True)
-    (child,) = [line.split()[0] for line in listing.stdout.splitlines() if "spawn_main" in line]
-    return int(child)
 
 
 @pytest.mark.parametrize(("said", "arguments"), [
@@ -120,7 +112,7 @@ def test_beside_a_gpu_a_process_takes_it_if_it_can(monkeypatch, name):
         assert data["record"]["name"] == name
 
 
-def test_sigterm_to_the_workers_too_saves(launch, command, tmp_path):
+def test_sigterm_to_the_workers_too_saves(launch, rendering_child, tmp_path):
     """As torchrun and Slurm do it: the step that lacks its images is not taken."""
     process = launch(3, *LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1", first=NOT_FAR_AHEAD)
     worker = rendering_child(process.pid)

@@ -18,7 +18,8 @@ def home(tmp_path, make_images):
     make_images(tmp_path / "data" / "stylegan-sparse", 2)
     (tmp_path / "data" / "stat-wmm" / "train" / "00000000" / ".00000001.jpg.77.tmp").write_text("half")
     (tmp_path / "data" / "stat-spectrum_color" / "train").mkdir(parents=True)
-    for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}'}), ("stylegan-random", {"encoder.pth": ""}),
+    for name, files in (("stat-wmm", {"done.json": '{"steps": 27400}', "encoder.pth": ""}),
+                        ("stylegan-random", {"encoder.pth": ""}),
                         ("stylegan-oriented", {"encoder.pth": "", "source.json": '{"file": "encoder.pth"}'}),
                         ("stat-spectrum", {"metrics.jsonl": '{"step": 1}\n{"step": 2}\n'})):
         (tmp_path / "encoders" / name).mkdir(parents=True)
@@ -50,6 +51,12 @@ def test_every_state_is_said(call, home):
     assert lines["3"] == "of 14 encoders are there"
     assert lines["images"].startswith("are missing: python -m generators dead_leaves-squares --output ")
     assert "fractaldb" not in lines
+
+
+def test_a_lost_encoder_can_be_had_again(call, home):
+    (home / "encoders" / "stat-wmm" / "encoder.pth").unlink()
+    assert "lacks encoder.pth, which training exports again" in "\n".join(call())
+    assert "stat-wmm" in call("--list", "ready")
 
 
 def test_damaged_records_do_not_hide_the_rest(call, home):

@@ -10,11 +10,13 @@ from PIL import Image
 
 from models import load_encoder
 from models.checkpoint import load_torch
-from train_align_uniform import trainer as module
+from train_align_uniform import loop
 from train_align_uniform.images import PackedImages
+from train_align_uniform.loop import fit, stop_signals
 from train_align_uniform.schedule import SaveClock
-from train_align_uniform.trainer import Config, Trainer, stop_signals
+from train_align_uniform.trainer import Config, Trainer
 from utils.cli import UserError
+from utils.files import sha256
 from utils.run_folder import RunFolder
 
 CPU = torch.device("cpu")
@@ -31,12 +33,12 @@ def images() -> np.ndarray:
 @pytest.fixture
 def save_always(monkeypatch):
     """A checkpoint after every step."""
-    monkeypatch.setattr(module, "SaveClock", lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0))
+    monkeypatch.setattr(loop, "SaveClock", lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0))
 
 
 def train(images: np.ndarray, folder: Path, config: Config = SMALL) -> int:
     with RunFolder.open(folder, dataclasses.asdict(config)) as run:
-        return Trainer(config, PackedImages(images), CPU).fit(run)
+        return fit(Trainer(config, PackedImages(images), CPU), run)
 
 
 class PowerCut(Exception):
@@ -45,14 +47,14 @@ class PowerCut(Exception):
 
 def cut_before_step(monkeypatch, number: int) -> None:
     """Step `number`, counted from 1, of any trainer raises, and nothing is saved on the way out."""
-    step = Trainer.train_step
+    update = Trainer.update
 
-    def train_step(self):
+    def cut(self, x, y):
         if self.step + 1 == number:
             raise PowerCut
-        return step(self)
+        return update(self, x, y)
 
-    monkeypatch.setattr(Trainer, "train_step", train_step)
+    monkeypatch.setattr(Trainer, "update", cut)
 
 
 @pytest.mark.parametrize("stops", [[1], [2], [3], [4], [7], [2, 5, 6]])
@@ -71,7 +73,7 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_doubled(images, tmp_pa
     assert train(images, tmp_path / "whole") == 0
     clock = SaveClock(0.0, 0.0)
     with monkeypatch.context() as patch:  # one checkpoint, after step 2; then cut in step 6
-        patch.setattr(module, "SaveClock", lambda start, cost: clock)
+        patch.setattr(loop, "SaveClock", lambda start, cost: clock)
         patch.setattr(clock, "due", lambda now: len(RunFolder(tmp_path / "parts").metrics()) == 2)
         cut_before_step(patch, 6)
         with pytest.raises(PowerCut):
@@ -98,14 +100,14 @@ def test_other_recipes_resume_too(images, tmp_path, save_always, monkeypatch, as
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_finishes_the_step_saves_and_gives_the_handlers_back(images, tmp_path, monkeypatch, number):
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-    step = Trainer.train_step
+    update = Trainer.update
 
-    def signalled(self):
+    def signalled(self, x, y):
         if self.step == 2:
             os.kill(os.getpid(), number)
-        return step(self)
+        return update(self, x, y)
 
-    monkeypatch.setattr(Trainer, "train_step", signalled)
+    monkeypatch.setattr(Trainer, "update", signalled)
     assert train(images, tmp_path) == 128 + number
     assert load_torch(tmp_path / "last.pth")["step"] == 3
     assert not (tmp_path / "encoder.pth").exists()
@@ -125,7 +127,8 @@ def test_a_run_ends_with_an_encoder_and_a_record(images, tmp_path):
     assert all(torch.equal(value, last["encoder"][name]) for name, value in encoder.state_dict().items())
     final = RunFolder(tmp_path).metrics()[-1]
     assert RunFolder(tmp_path).done() == {"steps": 7, "seconds": pytest.approx(final["seconds"], abs=0.06),
-                                        **{name: final[name] for name in ("loss", "align", "uniform")}}
+                                        **{name: final[name] for name in ("loss", "align", "uniform")},
+                                        "encoder_sha256": sha256(tmp_path / "encoder.pth")}
     assert final["loss"] == pytest.approx(final["align"] + final["uniform"], rel=1e-5)
     assert [line["epoch"] for line in RunFolder(tmp_path).metrics()] == [0, 0, 0, 1, 1, 1, 2]
 
@@ -137,14 +140,14 @@ def poison_step(monkeypatch, number: int, what: str) -> None:
         monkeypatch.setattr(Trainer, "views", lambda self, step: [
             view * (float("nan") if step + 1 == number else 1.0) for view in views(self, step)])
     else:
-        step = Trainer.train_step
+        update = Trainer.update
 
-        def train_step(self):
+        def poisoned(self, x, y):
             if self.step + 1 == number:
                 self.encoder.blocks[0][0].weight.register_hook(lambda gradient: gradient * float("inf"))
-            return step(self)
+            return update(self, x, y)
 
-        monkeypatch.setattr(Trainer, "train_step", train_step)
+        monkeypatch.setattr(Trainer, "update", poisoned)
 
 
 @pytest.mark.parametrize(("what", "said"), [("views", "the loss became nan at step 4"),
@@ -158,7 +161,7 @@ def test_a_bad_loss_or_gradient_changes_nothing(images, tmp_path, save_always, m
     poison_step(monkeypatch, 4, what)
     run, trainer = RunFolder(tmp_path), Trainer(SMALL, PackedImages(images), CPU)
     with pytest.raises(UserError, match=said):
-        trainer.fit(run)
+        fit(trainer, run)
     assert (tmp_path / "last.pth").read_bytes() == before
     assert not (tmp_path / "encoder.pth").exists() and run.done() is None
     assert len(run.metrics()) == 3

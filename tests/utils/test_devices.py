@@ -45,5 +45,28 @@ def test_autocast(dtype):
         assert (x @ x).dtype == dtype
 
 
+def test_float32_is_float32(start):
+    """Without a warning, and without torch's complaint about a mixture of its old and new names."""
+    process = start(["-c", "import warnings, torch; from utils.devices import exact_float32\n"
+                     "warnings.simplefilter('error'); exact_float32()\n"
+                     "with torch.backends.cudnn.flags(deterministic=True, allow_tf32=True): pass\n"
+                     "print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)"])
+    assert process.communicate() == ("False False\n", "")
+
+
+@pytest.mark.gpu
+def test_convolutions_on_a_gpu_are_float32(start):
+    """TF32 has 10 bits of mantissa and would be off by 1e-3."""
+    process = start(["-c", """if True:
+        import torch
+        from utils.devices import exact_float32
+        exact_float32()
+        x, w = torch.randn(8, 64, 32, 32), torch.randn(64, 64, 3, 3)
+        exact = torch.nn.functional.conv2d(x.double(), w.double())
+        found = torch.nn.functional.conv2d(x.cuda(), w.cuda()).cpu()
+        print((found - exact).norm().item() / exact.norm().item() < 1e-5)"""])
+    assert process.communicate() == ("True\n", "")
+
+
 def test_description_has_no_host_name():
     assert devices.describe(torch.device("cpu")).endswith(f"CPU, {torch.get_num_threads()} threads")

@@ -18,6 +18,29 @@ def test_a_new_folder_and_the_same_run_again(tmp_path):
             assert run.done() is None
 
 
+def test_a_finished_run_keeps_its_environment(tmp_path):
+    with RunFolder.open(tmp_path, {}, threads=1) as run:
+        run.finish(loss=-1.0)
+    with RunFolder.open(tmp_path, {}, threads=2):
+        pass
+    assert json.loads((tmp_path / "environment.json").read_text())["threads"] == 1
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_no_record(tmp_path, number):
+    with RunFolder.open(tmp_path, {"lr": 1}) as run:
+        for step in (1, 2):
+            run.log(step=step, loss=0.5)
+        run.metrics_path.write_text(f'{run.metrics_path.read_text()}{{"step": 3, "loss": {number}}}\n')
+        assert [line["step"] for line in run.metrics("loss")] == [1, 2]
+        (tmp_path / "done.json").write_text(f'{{"loss": {number}}}')
+        with pytest.raises(UserError, match=f"done.json is not valid JSON .{number} is no number"):
+            run.done("loss")
+    (tmp_path / "config.json").write_text(f'{{"lr": {number}}}')
+    with pytest.raises(UserError, match=r"config\.json is not valid JSON"):
+        RunFolder.check(tmp_path, {"lr": 1})
+
+
 def test_done_record(tmp_path):
     with RunFolder.open(tmp_path, {}) as run:
         assert run.done() is None
