@@ -18,7 +18,7 @@ from tests.conftest import write_images
 
 GOLDEN = Path(__file__).with_name("golden")
 IMAGES, SIZE = 4, 32
-CHEAPER = {"stylegan-random": {"resolution": 64}, "feature_vis-random": {"resolution": 64, "steps": 1}}
+CHEAPER = {"stylegan-random": {"resolution": 32}, "feature_vis-random": {"resolution": 64, "steps": 1}}
 # Mean differences in grey levels, with what other instruction sets gave (those of .ci/run, together and one by one).
 # Two images of one dataset differ by 10 to 70.
 CLOSE = 0.02  # up to 0.0001
