@@ -44,9 +44,14 @@ def check(process: Any) -> None:
 
 @functools.lru_cache
 def stream_key(process: Any) -> int:
-    """The 64-bit key of a process's random streams: its class name and every field that `seeds`."""
-    fields = {field.name: getattr(process, field.name) for field in dataclasses.fields(process)
-              if field.metadata.get("seeds", True)}
+    """The 64-bit key of a process's random streams: its class name and every field that `seeds` and differs from its
+    default.
+
+    So a field added with a default changes no image. Another default for a field that is there would change those of
+    everyone who leaves it alone: give the field a new name instead. The record of a folder holds every field.
+    """
+    fields = {field.name: value for field in dataclasses.fields(process)
+              if field.metadata.get("seeds", True) and (value := getattr(process, field.name)) != field.default}
     return stable_key(type(process).__name__, fields)
 
 

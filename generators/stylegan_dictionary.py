@@ -27,7 +27,7 @@ def turned(picture: np.ndarray, count: int) -> np.ndarray:
 
 
 def centred(filters: np.ndarray) -> np.ndarray:
-    """Filters less their means. What is zero but for rounding becomes zero, as `sign` would make 1 of it."""
+    """Filters less their means, with zeros for what is zero but for rounding."""
     filters = filters - filters.mean(axis=(1, 2), keepdims=True)
     return np.where(np.abs(filters) < 1e-6, 0, filters)
 
@@ -35,10 +35,18 @@ def centred(filters: np.ndarray) -> np.ndarray:
 @functools.cache
 def sign_dictionary() -> np.ndarray:
     """For `highfreq` and `sparse`: float32 [40, 3, 3], entries -1, 0 and 1; 16 edges, then lines and points with their
-    negatives. 32 of them are distinct: at this size several angles of a line look alike."""
+    negatives. 32 of them are distinct: at this size several angles of a line look alike.
+
+    The middle of a diagonal edge is zero but for rounding, and in the authors' code, which takes signs, 1 or -1. These
+    are the signs that float32 gives, written down so that they are the same on every machine.
+    """
+    edges = np.sign(centred(turned(EDGE, 16)))
+    edges[2].flat[[0, 4, 8]] = 1, 1, -1  # 45 degrees
+    edges[6].flat[[2, 4, 6]] = 1, 1, 1  # 135 degrees
+    edges[[10, 14]] = -edges[[2, 6]]
     lines = np.sign(turned(LINE, 8))
     points = np.stack([POINT, BOX, PLUS, CHECK])
-    return np.concatenate([np.sign(centred(turned(EDGE, 16))), lines, -lines, points, -points])
+    return np.concatenate([edges, lines, -lines, points, -points])
 
 
 @functools.cache

@@ -172,9 +172,10 @@ def test_each_image_excites_its_channels(encoder):
     last = ascend(channels, weights, first, process.views(0))
     with torch.no_grad():
         before, after = (channels(to_rgb(spectra)) for spectra in (first, last))
-    assert ((weights * after).sum(1) > (weights * before).sum(1)).all()
-    # Of the 20 images of single channels, its own excites a channel most: all but two, as channels may be alike.
-    assert (after[:20, :20].argmax(0) == torch.arange(20)).sum() >= 18
+    gain = after - before
+    # In an ascent that knows nothing of its targets, they gain more than the median channel in half of the images, and
+    # in 29 of 32 once in 800,000 times. Found: in all, for each of four seeds, with other rounding too.
+    assert ((weights * gain).sum(1) > gain.median(1).values).sum() >= 29
 
 
 def test_one_step_equals_the_plain_loop():

@@ -10,7 +10,8 @@ def test_sign_dictionary_by_hand():
     filters = sign_dictionary().astype(int).reshape(40, 9).tolist()
     assert filters[0] == [1, 0, -1] * 3  # edges: 0, 22.5 and 45 degrees
     assert filters[1] == [1, -1, -1, 1, 0, -1, 1, 1, -1]
-    assert filters[2] == [0, -1, -1, 1, 0, -1, 1, 1, 0]
+    assert filters[2] == [1, -1, -1, 1, 1, -1, 1, 1, -1]  # no zeros in the diagonals: their rounding had a sign
+    assert filters[6] == [-1, -1, 1, -1, 1, 1, 1, 1, 1]
     assert filters[4] == [-1, -1, -1, 0, 0, 0, 1, 1, 1]  # 90 degrees, counter-clockwise
     assert filters[16] == filters[17] == [1, -1, 1] * 3  # lines: two angles look the same
     assert filters[18] == [-1, 1, 1, 1, -1, 1, 1, 1, -1]

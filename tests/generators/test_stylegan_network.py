@@ -42,7 +42,9 @@ def test_weights_follow_their_distributions(variant, low, high):
     biases = np.concatenate([np.concatenate(draw.biases) for draw in draws])
     assert biases.min() >= np.float32(low) and biases.max() <= np.float32(high)
     assert low == high or stats.kstest(biases, stats.uniform(low, high - low).cdf).pvalue > 0.001
-    for weights in ([w for draw in draws for w in draw.multipliers], [w for draw in draws for w in draw.rgb_weights]):
+    network = process.network_of(0)
+    for weights in ([w for draw in draws for w in draw.multipliers], [w for draw in draws for w in draw.rgb_weights],
+                    [network.constant], [a[:10] for a in network.affines], [a[:10] for a in network.rgb_affines]):
         assert stats.kstest(np.concatenate([w.ravel() for w in weights]), stats.norm.cdf).pvalue > 0.001
 
 
