@@ -9,8 +9,8 @@
         --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU
     python -m train_align_uniform --data DIR --output DIR --profile 50        # where the time of a step goes; no run
 
-The defaults are the paper's, but for --precision: bfloat16 where the hardware multiplies it. The same command resumes an
-interrupted run, and does nothing when the run is finished.
+The defaults are the paper's, but for --precision: bfloat16 where the hardware multiplies it. The same command resumes
+an interrupted run, and does nothing when the run is finished.
 """
 
 import argparse
