@@ -20,9 +20,10 @@ def mondrian(rng: np.random.Generator, size: int) -> np.ndarray:
     bands; box blur of 1 to 10 pixels (uniform; edges repeat); grain of 10 U(0, 1) for each pixel and channel.
     """
     count = rng.integers(3, 23)
-    colours = 256 * rng.random((3, count), np.float32)
+    colours = 256 * rng.random((3, count - 1), np.float32)
     shares = 0.001 + rng.random(count)
     areas = rng.multinomial(size * size, shares / shares.sum())
+    areas = np.append(areas[0] + areas[1], areas[2:])
     picture = np.repeat(colours, areas, axis=1).reshape(3, size, size)  # [channel, column, row]: bands run down
     picture = box_blur(picture, rng.integers(1, 11))
     picture += white_noise(rng, picture.shape, 10)
@@ -34,20 +35,21 @@ def mondrian(rng: np.random.Generator, size: int) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def box_blur(picture: np.ndarray, width: int) -> np.ndarray:
-    """Mean of the width x width pixels around each (from -(width // 2)), edges repeated: [C, H, W], float32 both."""
+    """Mean of the width x width pixels around each, zeros outside: [C, H, W], float32 both.
+
+    Of an even width one pixel more is taken after than before.
+    """
     channels, height, across = picture.shape
-    before = width // 2
+    before = (width - 1) // 2
     blurred = np.zeros_like(picture)
-    line = np.empty(across + width - 1, picture.dtype)
+    line = np.zeros(across + width - 1, picture.dtype)
     for c in range(channels):
         for row in range(height):
-            line[:] = 0
-            for other in range(row - before, row - before + width):
-                source = picture[c, min(max(other, 0), height - 1)]
+            line[before : before + across] = 0
+            for other in range(max(row - before, 0), min(row - before + width, height)):
+                source = picture[c, other]
                 for x in range(across):
                     line[before + x] += source[x]
-            line[:before] = line[before]
-            line[before + across :] = line[before + across - 1]
             target = blurred[c, row]
             for k in range(width):
                 for x in range(across):
@@ -84,7 +86,7 @@ def moments(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean + middle, covariance
 
 
-def principal_axes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def principal_axes(rng: np.random.Generator, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Axes C, float32 [3, 3] (columns, by falling variance), and mean colour mu, float32 [3], of a picture [3, H, W].
 
     C' (rgb - mu) are the uncorrelated components of its colours. The sign of an axis is no fact about the picture, so a
@@ -92,7 +94,8 @@ def principal_axes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     mu, covariance = moments(picture)
     axes = np.linalg.eigh(covariance)[1][:, ::-1]  # eigh sorts by rising variance
-    axes = axes * np.copysign(1, axes.sum(axis=0))
+    axes *= np.copysign(1, axes.sum(axis=0))  # LAPACK's signs differ from one machine to another
+    axes *= 2 * rng.integers(2, size=3) - 1
     return np.ascontiguousarray(axes, np.float32), mu.astype(np.float32)
 
 

@@ -95,7 +95,7 @@ class Spectrum:
             rng = generator(stream_key(self), int(index))
             a, b = draw_exponents(rng)
             components = impose_spectrum(white_noise(rng, (3, size, size), 256), a, b)
-            axes, mu = principal_axes(mondrian(rng, size))
+            axes, mu = principal_axes(rng, mondrian(rng, size))
             image[:] = components_to_image(components, axes, mu)
         return images
 

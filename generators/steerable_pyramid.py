@@ -1,110 +1,146 @@
-"""The steerable pyramid of real images, in the frequency domain: bands of four orientations at each of a few scales.
+"""The steerable pyramid of real images with filters in space: four orientations at each of a few scales.
 
     pyramid = steerable_pyramid(size=128, scales=3)
-    levels = pyramid.split(torch.fft.rfft2(images))              # images: [..., 128, 128]
-    images = torch.fft.irfft2(pyramid.join(levels))              # the same images
+    levels = pyramid.split(images)                               # images: [B, 128, 128]
+    images = pyramid.join(levels)                                # nearly the same images, but at the border
 
 Simoncelli and Freeman, "The steerable pyramid: a flexible architecture for multi-scale derivative computation", ICIP
-1995; the filters are those of Karasaridis and Simoncelli, "A filter design technique for steerable pyramid image
-transforms", ICASSP 1996. Boundaries are circular. With r the distance from frequency zero in units of the Nyquist
-frequency and theta the direction,
+1995; the filters are `sp3_filters` of pyrtools (MIT licence; Karasaridis and Simoncelli, "A filter design technique
+for steerable pyramid image transforms", ICASSP 1996), tap for tap in sp3_filters.json. With * for correlation,
 
-    low_i(r)  = sin(pi/2 t), high_i(r) = cos(pi/2 t), with t = -log2(2^i r) held to 0..1: they cross over in the octave
-                below 2^-i, and low_i^2 + high_i^2 = 1,
-    angle_b   ~ cos(theta - pi b / K)^(K - 1) for K orientations; the squares of all add up to 1,
-    highpass  = high_0,  band b of scale i = (-j)^(K - 1) low_i high_(i+1) angle_b,  lowpass = low_scales.
+    highpass = hi0 * image,  low_0 = lo0 * image,
+    band b of scale i = bands[b] * low_i,  low_(i + 1) = every second pixel of lofilt * low_i, from the first,
+    lowpass = low_scales.
 
-The squares of all add up to 1 at each frequency, so that filtering again with the conjugates reconstructs perfectly.
-Scale i holds nothing beyond 2^-i of the Nyquist frequency and is kept at 2^-i of the size. Its spectrum is cut out and
-not rescaled, the convention of matlabPyrTools and pyrtools (`SteerablePyramidFreq`, real): coefficients are 4^i times
-those of the filtered image.
+Edges are reflected about the last pixel, before each filter. The way back goes through the same steps from the coarsest
+scale on: zeros are put between the pixels, edges are reflected *then*, and the bands are convolved with the filters
+that made them. Convolution inside is the transpose of correlation and gives the image back to 3 %. At the border it is
+not, as the transpose of a reflection would add what lies beyond to what lies within; so the image does not come back
+there. (matlabPyrTools does this where it has no compiled part, and only knows reflection then.)
+
+Filters are applied in the frequency domain, to images that are padded by as much as they reach. A symmetric filter of
+a reflected image is reflected itself, so those of lo0 and what follows it at full size make one.
 """
 
 import functools
-import math
+import json
+from pathlib import Path
 
 import numpy as np
+import scipy.fft
 import torch
 
 from utils.cli import UserError
 
+ORIENTATIONS = 4
+REACH = 8  # of the largest filter, lofilt
+REACH_OF_TWO = 12  # of lofilt after lo0
 
-def filters(size: int, level: int, scales: int, orientations: int) -> np.ndarray:
-    """The filters of one level, in the order of frequencies of a real FFT of its size n = size / 2^level.
 
-    Returns complex128 [filters, n, n // 2 + 1]: on level 0 the highpass and the oriented bands of scale 0, on the last
-    the lowpass, on the others the oriented bands of a scale.
+@functools.cache
+def taps() -> dict[str, np.ndarray]:
+    """The filters, float64: hi0 [15, 15], lo0 [9, 9], lofilt [17, 17], bands [4, 9, 9]."""
+    filters = json.loads(Path(__file__).with_name("sp3_filters.json").read_text())
+    return {name: np.array(rows) for name, rows in filters.items()}
+
+
+def response(filters: np.ndarray, n: int) -> np.ndarray:
+    """What convolution with filters [..., k, k] multiplies the rfft2 of n x n pixels by: complex [..., n, n // 2 + 1].
+
+    Correlation multiplies by its conjugate.
     """
-    n = size >> level
-    cycles = n * np.fft.fftfreq(n)  # in the image; the same on every level
-    fy, fx = 2 / size * cycles[:, None], 2 / size * np.abs(cycles[: n // 2 + 1])
-    with np.errstate(divide="ignore"):
-        log_r, theta = np.log2(np.hypot(fx, fy)), np.arctan2(fy, fx)
+    reach = filters.shape[-1] // 2
+    rows = np.exp(-2j * np.pi * np.outer(scipy.fft.fftfreq(n), np.arange(-reach, reach + 1)))
+    return np.einsum("ki,...ij,lj->...kl", rows, filters, rows[: n // 2 + 1])
 
-    def crossing(i: int) -> np.ndarray:
-        return np.pi / 2 * np.clip(-log_r - i, 0, 1)
 
-    if level == scales:
-        return np.sin(crossing(level))[None].astype(complex)
-    order = orientations - 1
-    norm = 2**order * math.factorial(order) / math.sqrt(orientations * math.factorial(2 * order))
-    band = (-1j) ** order * norm * np.sin(crossing(level)) * np.cos(crossing(level + 1))
-    bands = [band * np.cos(theta - np.pi * b / orientations) ** order for b in range(orientations)]
-    return np.stack([np.cos(crossing(0)), *bands] if level == 0 else bands)
+class Bank:
+    """Filters of one size of image; they are applied to images padded by `reach` and a little more, for a fast FFT.
+
+    filters: as `response` makes them of their padded size [filters, n, n // 2 + 1], by a function of n.
+    """
+
+    def __init__(self, size: int, reach: int, filters, device: str, dtype: torch.dtype) -> None:
+        self.size, self.reach = size, reach
+        self.n = scipy.fft.next_fast_len(size + 2 * reach, real=True)
+        self.masks = torch.from_numpy(filters(self.n)).to(device, dtype.to_complex())
+
+    def spectrum(self, images: torch.Tensor) -> torch.Tensor:
+        """rfft2 of reflected images [B, F, size, size]: complex [B, F, n, n // 2 + 1]."""
+        after = self.n - self.size - self.reach
+        padded = torch.nn.functional.pad(images, (self.reach, after, self.reach, after), mode="reflect")
+        return torch.fft.rfft2(padded)
+
+    def fields(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """The way back, cropped: [..., size, size]."""
+        inside = slice(self.reach, self.reach + self.size)
+        return torch.fft.irfft2(spectrum, s=(self.n, self.n))[..., inside, inside]
+
+    def split(self, images: torch.Tensor) -> torch.Tensor:
+        """Each filter's image of images [B, size, size]: [B, F, size, size]."""
+        return self.fields(self.spectrum(images[:, None]) * self.masks)
+
+    def join(self, bands: torch.Tensor) -> torch.Tensor:
+        """The sum of images [B, F, size, size], each filtered by its own: [B, size, size]."""
+        return self.fields((self.spectrum(bands) * self.masks).sum(dim=1))
 
 
 class SteerablePyramid:
-    """Use `steerable_pyramid`, which makes each pyramid once.
+    """Use `steerable_pyramid`, which makes each pyramid once."""
 
-    masks: the filters of each level, complex [filters, n, n // 2 + 1] with n = size / 2^level; the last is the lowpass.
-    """
-
-    def __init__(self, size: int, scales: int, orientations: int, device: str, dtype: torch.dtype) -> None:
-        if scales < 1 or orientations < 1:
-            raise UserError(f"a steerable pyramid has one scale and one orientation or more, not {scales} and "
-                            f"{orientations}")
-        if size % 2**scales or size < 4 * 2**scales:
+    def __init__(self, size: int, scales: int, device: str, dtype: torch.dtype) -> None:
+        if scales < 1 or size % 2**scales or size < 8 * 2**scales:
             raise UserError(f"a steerable pyramid of {scales} scales takes images whose size is a multiple of "
-                            f"{2**scales} and at least {4 * 2**scales}, not {size}")
-        self.size = size
-        masks = [filters(size, level, scales, orientations) for level in range(scales + 1)]
-        self.masks = [torch.from_numpy(level).to(device, dtype.to_complex()) for level in masks]
+                            f"{2**max(scales, 1)} and at least {8 * 2**max(scales, 1)}, and 1 scale or more, not {size}")
+        hi0, lo0, lofilt, bands = (taps()[name] for name in ("hi0", "lo0", "lofilt", "bands"))
 
-    def split(self, spectrum: torch.Tensor) -> list[torch.Tensor]:
-        """The pyramid of images by their `torch.fft.rfft2`, complex [..., size, size // 2 + 1].
+        def of_scale(n: int) -> np.ndarray:
+            return np.concatenate([response(bands, n), response(lofilt[None], n)])
 
-        Returns the levels from fine to coarse, real [..., filters, n, n]: level 0 (n = size) holds the highpass
-        residual and then the oriented bands of scale 0; level i those of scale i, n = size / 2^i; the last the lowpass
-        residual, n = size / 2^scales.
+        def first(n: int) -> np.ndarray:
+            return np.concatenate([response(hi0[None], n), response(lo0, n) * of_scale(n)]).conj()
+
+        def last(n: int) -> np.ndarray:
+            return np.stack([response(hi0, n), response(lo0, n)])
+
+        def bank(scale: int, reach: int, filters) -> Bank:
+            return Bank(size >> scale, reach, filters, device, dtype)
+
+        self.down = [bank(0, REACH_OF_TWO, first)]
+        self.down += [bank(scale, REACH, lambda n: of_scale(n).conj()) for scale in range(1, scales)]
+        self.up = [bank(scale, REACH, of_scale) for scale in range(scales)]
+        self.last = bank(0, REACH, last)
+
+    def split(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """The pyramid of images [B, size, size].
+
+        Returns the levels from fine to coarse, [B, filters, n, n]: level 0 (n = size) holds the highpass residual and
+        then the oriented bands of scale 0; level i those of scale i, n = size / 2^i; the last the lowpass residual,
+        n = size / 2^scales.
         """
         levels = []
-        for masks in self.masks:
-            n = masks.shape[-2]
-            part = spectrum[..., : n // 2 + 1]
-            if n < self.size:
-                part = torch.cat([part[..., : (n + 1) // 2, :], part[..., self.size - n // 2 :, :]], dim=-2)
-            levels.append(torch.fft.irfft2(part[..., None, :, :] * masks, s=(n, n)))
-        return levels
+        for bank in self.down:
+            filtered = bank.split(images)
+            levels.append(filtered[:, :-1])
+            images = filtered[:, -1, ::2, ::2]
+        return [*levels, images[:, None]]
 
     def join(self, levels: list[torch.Tensor]) -> torch.Tensor:
-        """The `torch.fft.rfft2` of the images with this pyramid: the inverse of `split`."""
-        spectrum = None
-        for bands, masks in zip(levels, self.masks, strict=True):
-            n = masks.shape[-2]
-            part = (torch.fft.rfft2(bands) * masks.conj()).sum(dim=-3)
-            if spectrum is None:
-                spectrum = part
-            else:
-                spectrum[..., : (n + 1) // 2, : n // 2 + 1] += part[..., : (n + 1) // 2, :]
-                spectrum[..., self.size - n // 2 :, : n // 2 + 1] += part[..., (n + 1) // 2 :, :]
-        return spectrum
+        """The images [B, size, size] that are made of levels as `split` returns them."""
+        highpass, low = levels[0][:, :1], levels[-1][:, 0]
+        oriented = [levels[0][:, 1:], *levels[1:-1]]
+        for bank, bands in zip(reversed(self.up), reversed(oriented), strict=True):
+            raised = low.new_zeros(len(low), 1, bank.size, bank.size)
+            raised[:, 0, ::2, ::2] = low
+            low = bank.join(torch.cat([bands, raised], dim=1))
+        return self.last.join(torch.cat([highpass, low[:, None]], dim=1))
 
 
 @functools.lru_cache(maxsize=16)
-def steerable_pyramid(size: int, scales: int, orientations: int = 4, device: str = "cpu",
+def steerable_pyramid(size: int, scales: int, device: str = "cpu",
                       dtype: torch.dtype = torch.float32) -> SteerablePyramid:
-    """The pyramid of real square images [..., size, size]; dtype is theirs, torch.float32 or torch.float64.
+    """The pyramid of real square images [B, size, size]; dtype is theirs, torch.float32 or torch.float64.
 
-    Raises UserError unless size is a multiple of 2^scales, at least 4 of them, and scales and orientations at least 1.
+    Raises UserError unless scales is at least 1 and size a multiple of 2^scales, at least 8 of them.
     """
-    return SteerablePyramid(size, scales, orientations, device, dtype)
+    return SteerablePyramid(size, scales, device, dtype)
