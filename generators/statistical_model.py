@@ -26,7 +26,6 @@ and here, where coefficients of scale i are 2^i times as large. So here x is 2^i
 is as strong as in MATLAB; in the port coarse scales are weaker.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,8 +36,8 @@ import torch
 
 from generators.colour_model import components, components_to_image, mondrian, principal_axes
 from generators.histogram_match import Histograms, histograms, match_histograms
-from generators.process import check, option, stream_key, white_noise
-from generators.spectrum import TINY, deviation, draw_exponents, magnitude
+from generators.process import check, keep_freed_memory, option, stream_key, white_noise
+from generators.spectrum import TINY, draw_exponents, unit_magnitude
 from generators.steerable_pyramid import ORIENTATIONS, steerable_pyramid
 from generators.torch_process import device_option, render_in_blocks, settle_device
 from utils.cli import UserError
@@ -129,13 +128,6 @@ class Draw(NamedTuple):
     colours: Histograms  # of the components, I * 3 rows
 
 
-@functools.cache
-def keep_freed_memory() -> None:
-    """Let this process keep the memory of freed tensors, which takes a tenth off the time: glibc hands it back to the
-    system, page by page, when it is more than twice the largest block ever freed (blocks up to 32 MiB count)."""
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
-
-
 @dataclass(frozen=True)
 class StatisticalModel:
     """Images of one statistical model. Raises UserError for a value it does not know, for a resolution that a wavelet
@@ -178,8 +170,7 @@ class StatisticalModel:
         draws = []
         for index in indices:
             rng = generator(stream_key(self), int(index))
-            magnitudes = magnitude(size, *draw_exponents(rng))[None]
-            magnitudes /= np.maximum(deviation(magnitudes), TINY)
+            magnitudes = unit_magnitude(size, *draw_exponents(rng))[None]
             betas = rng.uniform(0.4, 0.8, (3, bands)).astype(np.float32)
             noise = white_noise(rng, (3, size, size), 256)
             picture = mondrian(rng, size)
