@@ -1,15 +1,15 @@
-"""The statistical models in their plainest form: complex float64 FFTs, filters applied in space, tap by tap, and
-histograms matched by ranks; what the fast ones are tested against and measured beside."""
+"""The statistical models in their plainest form: complex float64 FFTs, pyrtools, and histograms matched by ranks; what
+the fast ones are tested against and measured beside."""
 
 import numpy as np
-from scipy.ndimage import correlate
+from pyrtools.pyramids import SteerablePyramidSpace
 
 from benchmarks.plain_generators import spectrum_passes
 from generators.colour_model import mondrian, principal_axes
 from generators.process import stream_key, white_noise
 from generators.spectrum import draw_exponents
 from generators.statistical_model import COLOUR_BINS, ROUNDS, StatisticalModel, scales_for
-from generators.steerable_pyramid import ORIENTATIONS, taps
+from generators.steerable_pyramid import ORIENTATIONS
 from utils.seeding import generator
 
 X = np.arange(-200, 200.5, 0.5)
@@ -23,46 +23,16 @@ def match_by_ranks(values: np.ndarray, counts: np.ndarray, edges: np.ndarray) ->
     return moved[inverse].reshape(values.shape)
 
 
-def filtered(image: np.ndarray, name: str, orientation: int | None = None, turned: bool = False) -> np.ndarray:
-    """An image correlated with a filter of the pyramid, or convolved (with the turned filter); edges are reflected."""
-    filter = taps()[name] if orientation is None else taps()[name][orientation]
-    return correlate(image, filter[::-1, ::-1] if turned else filter, mode="mirror")
-
-
-def split(image: np.ndarray, scales: int) -> tuple[np.ndarray, list[list[np.ndarray]], np.ndarray]:
-    """The steerable pyramid of an image, float64: highpass, the four bands of each scale, lowpass."""
-    highpass, low, bands = filtered(image, "hi0"), filtered(image, "lo0"), []
-    for _ in range(scales):
-        bands.append([filtered(low, "bands", b) for b in range(ORIENTATIONS)])
-        low = filtered(low, "lofilt")[::2, ::2]
-    return highpass, bands, low
-
-
-def join(highpass: np.ndarray, bands: list[list[np.ndarray]], low: np.ndarray) -> np.ndarray:
-    """The image of a steerable pyramid."""
-    for scale in reversed(bands):
-        raised = np.zeros((2 * len(low), 2 * len(low)))
-        raised[::2, ::2] = low
-        low = filtered(raised, "lofilt", turned=True)
-        low += sum(filtered(band, "bands", b, turned=True) for b, band in enumerate(scale))
-    return filtered(low, "lo0", turned=True) + filtered(highpass, "hi0", turned=True)
-
-
-def match_band(band: np.ndarray, scale: int, beta: float) -> np.ndarray:
-    """A band of the pyramid with its wavelet histogram, mean 0 and the deviation of the histogram."""
-    counts = np.exp(-(np.abs(X / 4.0 ** (2**scale)) ** beta))
-    deviation = np.sqrt(np.sum(counts * X**2) / np.sum(counts))
-    band = match_by_ranks(band, counts, np.append(X - 0.25, X[-1] + 0.25))
-    return (band - band.mean()) / band.std() * deviation
-
-
 def match_wavelets(channel: np.ndarray, betas: np.ndarray, scales: int) -> np.ndarray:
     """One round of wavelet marginals on one channel, both float64 [N, N]. betas: [1 + 4 scales], highpass first."""
-    highpass, bands, low = split(channel, scales)
-    of_bands = betas[1:].reshape(scales, ORIENTATIONS)
-    bands = [[match_band(*parts) for parts in zip(bands[i], [i] * ORIENTATIONS, of_bands[i], strict=True)]
-             for i in range(scales)]
-    return join(match_band(highpass, 0, betas[0]), bands, low)
+    pyramid = SteerablePyramidSpace(channel, height=scales, order=ORIENTATIONS - 1, edge_type="reflect1")
+    for key, beta in zip([key for key in pyramid.pyr_coeffs if key != "residual_lowpass"], betas, strict=True):
+        scale = 0 if key == "residual_highpass" else key[0]
+        counts = np.exp(-(np.abs(X / 4.0 ** (2**scale)) ** beta))
+        deviation = np.sqrt(np.sum(counts * X**2) / np.sum(counts))
+        band = match_by_ranks(pyramid.pyr_coeffs[key], counts, np.append(X - 0.25, X[-1] + 0.25))
+        pyramid.pyr_coeffs[key] = (band - band.mean()) / band.std() * deviation
+    return pyramid.recon_pyr()
 
 
 def statistical_model(process: StatisticalModel, index: int) -> np.ndarray:

@@ -38,7 +38,7 @@ from generators.colour_model import components, components_to_image, mondrian, p
 from generators.histogram_match import Histograms, histograms, match_histograms
 from generators.process import check, keep_freed_memory, option, stream_key, white_noise
 from generators.spectrum import TINY, draw_exponents, unit_magnitude
-from generators.steerable_pyramid import ORIENTATIONS, steerable_pyramid
+from generators.steerable_pyramid import ORIENTATIONS, SteerablePyramid
 from generators.torch_process import device_option, render_in_blocks, settle_device
 from utils.cli import UserError
 from utils.seeding import generator
@@ -99,8 +99,8 @@ class WaveletMarginals:
 
     def __init__(self, betas: np.ndarray, resolution: int, device: str) -> None:
         scales = scales_for(resolution)
-        self.pyramid = steerable_pyramid(resolution, scales, device)
-        levels = np.split(betas, [1 + ORIENTATIONS * scale for scale in range(1, scales)], axis=2)
+        self.pyramid = SteerablePyramid(resolution, scales)
+        levels = np.split(np.moveaxis(betas, 2, 0), [1 + ORIENTATIONS * scale for scale in range(1, scales)])
         self.goals = []
         for level, level_betas in enumerate(levels):
             goal, deviations = wavelet_histograms(level_betas.reshape(-1), level)
@@ -148,7 +148,7 @@ class StatisticalModel:
     def block(self) -> int:
         """Images computed together: on a CPU no more than its caches hold."""
         if self.device == "cpu":
-            return 8 if self.resolution <= 128 else 1
+            return 4 if self.resolution <= 128 else 1
         return 40
 
     def render(self, indices: Sequence[int]) -> torch.Tensor:
