@@ -19,8 +19,9 @@ transpose of a reflection would add what lies beyond to what lies within; so the
 this is `SteerablePyramidSpace(edge_type="reflect1")` of pyrtools, for many images at once and on GPUs.
 
 Each filter is even or odd along each axis; of the bands, which are odd about their middle, the second and the fourth
-are the sum and the difference of two such. So on a CPU, pixels are added by fours before they are multiplied. On a GPU
-filters are applied in the frequency domain, to images that are padded.
+are the sum and the difference of two such. So on a CPU, pixels are added by fours before they are multiplied, which
+takes some 0.6 of the time of FFTs (stat-wmm, 128 pixels). On a GPU filters are applied in the frequency domain, to
+images that are padded.
 """
 
 import functools
@@ -129,7 +130,7 @@ def add_correlation(images: np.ndarray, quarter: np.ndarray, across: int, down: 
 
 @functools.lru_cache(maxsize=64)
 def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tensor:
-    """What correlation with `parts(name)` multiplies the rfft2 of n x n pixels by: complex [parts, 1, n, n // 2 + 1]."""
+    """What correlating n x n pixels with `parts(name)` multiplies their rfft2 by: complex [parts, 1, n, n // 2 + 1]."""
     filters = np.stack([part.taps for part in parts(name)])
     reach = filters.shape[-1] // 2
     waves = np.exp(2j * np.pi * np.outer(scipy.fft.fftfreq(n), np.arange(-reach, reach + 1)))
@@ -138,7 +139,7 @@ def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tenso
 
 
 def correlate_by_fft(images: torch.Tensor, name: str, total: bool) -> torch.Tensor:
-    """Images, [B, N, N] or [parts, B, N, N], correlated with `parts(name)`: [parts, B, N, N], or their total [B, N, N].
+    """Images [B, N, N] or [parts, B, N, N], each correlated with `parts(name)`: as the latter, or the total [B, N, N].
     """
     size = images.shape[-1]
     n = scipy.fft.next_fast_len(size + 2 * REACH, real=True)
@@ -177,8 +178,9 @@ class SteerablePyramid:
 
     def __init__(self, size: int, scales: int) -> None:
         if scales < 1 or size % 2**scales or size < 8 * 2**scales:
-            raise UserError(f"a steerable pyramid has one scale or more, and with {scales} takes images whose size is a "
-                            f"multiple of {2**max(scales, 1)} and at least {8 * 2**max(scales, 1)}, not {size}")
+            least = 2 ** max(scales, 1)
+            raise UserError(f"a steerable pyramid has one scale or more, and with {scales} takes images whose size is "
+                            f"a multiple of {least} and at least {8 * least}, not {size}")
         self.size, self.scales = size, scales
 
     def split(self, images: torch.Tensor) -> list[torch.Tensor]:
