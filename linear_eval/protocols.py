@@ -63,8 +63,8 @@ class Cached:
     def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
         probe = fit_probe(problem.features(), problem.labels, problem.classes, problem.seed)
         if probe.at_the_edge:
-            print(f"warning: {problem.row.name}, {len(problem.paths)} training images: the best L2 weight, "
-                  f"{probe.l2:g}, is the strongest or the weakest that was tried; a better one may lie beyond",
+            print(f"warning: {problem.row.name}, {len(problem.paths)} training images: no L2 weight did "
+                  "better than the strongest or the weakest that was tried; a better one may lie beyond",
                   file=sys.stderr)
         return probe.predict(problem.queries), {"l2": probe.l2, "path": list(probe.path)}
 

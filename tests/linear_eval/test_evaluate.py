@@ -101,4 +101,4 @@ def test_a_choice_at_the_edge_is_warned_of(task, capsys):
     assert "warning" not in capsys.readouterr().err
     task.train.labels = np.array([0] * 20 + [1, 1, 2, 2])[np.random.default_rng(0).permutation(24)]
     evaluate(task, baseline_row("mean colours"), device=CPU)
-    assert "warning: mean colours, 24 training images: the best L2 weight, " in capsys.readouterr().err
+    assert "warning: mean colours, 24 training images: no L2 weight did better than" in capsys.readouterr().err

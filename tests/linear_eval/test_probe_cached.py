@@ -24,8 +24,9 @@ def planted(n: int, noise: float = 1.0, d: int = 30, classes: int = 4) -> tuple[
 @pytest.mark.parametrize("l2", [10.0, 0.1, 1e-2, 1e-3, 1e-5])
 def test_agrees_with_scikit_learn(l2):
     x, y = planted(400)
-    z = Standardise.of(x)(x)
-    weight, bias = (part.double().numpy() for part in LogisticRegression(z, y, 4).fit(l2))
+    regression = LogisticRegression(Standardise.of(x)(x), y, 4)
+    weight, bias = regression.fit(l2)
+    weight, bias = (weight @ regression.axes.T).double().numpy(), bias.double().numpy()
     z = StandardScaler().fit_transform(x.double().numpy())
     reference = linear_model.LogisticRegression(C=1 / (l2 * len(x)), tol=1e-9, max_iter=20_000).fit(z, y.numpy())
 
@@ -40,7 +41,8 @@ def test_agrees_with_scikit_learn(l2):
 def test_more_features_than_images_agrees_with_scikit_learn():
     random = np.random.default_rng(0)
     x, y = random.normal(0, 1, (60, 200)), random.integers(0, 3, 60)
-    weight, _ = LogisticRegression(torch.from_numpy(x).float(), torch.from_numpy(y), 3).fit(0.1)
+    regression = LogisticRegression(torch.from_numpy(x).float(), torch.from_numpy(y), 3)
+    weight = regression.fit(0.1)[0] @ regression.axes.T
     reference = linear_model.LogisticRegression(C=1 / (0.1 * 60), tol=1e-9, max_iter=20_000).fit(x, y)
     np.testing.assert_allclose(weight, reference.coef_, atol=2e-3)
 
