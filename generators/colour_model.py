@@ -1,16 +1,18 @@
 """Colour statistics: the principal axes of a random "mondrian", a picture of a few flat colours, blurred and grained.
 
-Baradad et al., "Learning to See by Looking at Noise", NeurIPS 2021, section 3.2 (colour). Where the authors' MATLAB
-code, which made the paper's images, and their Python port differ, this follows the MATLAB code: the grain is drawn for
-each pixel (the port adds one number to all), and the axes are the principal ones, applied as columns (the port uses
-their transpose, which is orthogonal too but decorrelates nothing).
+Baradad et al., "Learning to See by Looking at Noise", NeurIPS 2021, section 3.2 (colour). This follows the authors'
+MATLAB code, which made the paper's images, where it differs from their Python port: the grain is drawn for each pixel
+(the port adds one number to all), and the axes are the principal ones, applied as columns (the port uses their
+transpose, which is orthogonal too but decorrelates nothing). It also follows what that code does by accident, as it
+shows in the images: the first two areas of the picture share a colour, zeros beyond the border darken the blurred
+picture, and the signs of the axes, which its linear algebra leaves open, are as good as random. They decide the colour
+cast of an image whose components have a mean.
 """
 
 import numpy as np
 from numba import njit
 
 from generators.process import random_bytes
-
 
 # Lets the compiler reorder sums, so that they run on vectors; the order is fixed when it compiles.
 REORDER = {"reassoc", "contract", "nnan", "nsz"}

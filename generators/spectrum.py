@@ -10,7 +10,10 @@ and gets the magnitude above (frequencies in cycles per pixel, none at zero). Th
 along the colour axes of a random picture (`generators.colour_model`), and the result is stretched to 0..255.
 
 The authors' code imposes the spectrum ten times. It never changes the phases, so the second pass finds what the first
-one left: one pass is enough, and `tests/generators/test_spectrum.py` compares it with ten.
+one left: one pass is enough. All that is left of the noise are its phases, means and deviations. So these are drawn,
+and not the noise: phases independent and uniform on 256 points, means and deviations normal, as those of many uniform
+numbers are but for terms of one over their number. `tests/generators/test_spectrum.py` compares with ten passes over
+noise, and what is drawn with what noise has.
 """
 
 import functools
@@ -101,9 +104,9 @@ def spectra(magnitudes: np.ndarray, phases: np.ndarray, means: np.ndarray, devia
         for x in range(0, columns, size // 2 if size % 2 == 0 else columns):
             for y in range(size // 2 + 1, size):
                 result[c, y, x] = np.conj(result[c, size - y, x])
-            if size % 2 == 0:
-                result[c, size // 2, x] = deviation * magnitudes[size // 2, x] * (1 if phases[c, size // 2, x] < 128 else -1)
-            result[c, 0, x] = deviation * magnitudes[0, x] * (1 if phases[c, 0, x] < 128 else -1)
+            for y in range(0, size, size // 2 if size % 2 == 0 else size):
+                sign = np.float32(1 if phases[c, y, x] < 128 else -1)
+                result[c, y, x] = deviation * magnitudes[y, x] * sign
         result[c, 0, 0] = means[c] * size**2
     return result
 

@@ -10,20 +10,20 @@ imposed on it in this order; what one undoes of another is left for the next rou
 
 * spectrum: each channel keeps its phases, mean and deviation and gets the magnitude 1 / (|fx|^a + |fy|^b), with a and b
   as in `generators.spectrum`, the same for the channels;
-* wmm, wavelet marginals: the highpass residual and the oriented bands of a steerable pyramid (4 orientations; 3 scales
-  at 128 pixels, 4 at 256) get the histogram exp(-|x / alpha|^beta), x from -200 to 200 in steps of 0.5, and its
-  deviation, each channel and band for itself. alpha = 4^(size of the image / size of the band): 4, 4, 16, 256, ... from
-  fine to coarse; beta is uniform in (0.4, 0.8), for each channel and band. The lowpass residual is left alone;
+* wmm, wavelet marginals: the highpass residual and the oriented bands of a steerable pyramid (in space, edges reflected
+  both ways: `generators.steerable_pyramid`; 4 orientations; 3 scales at 128 pixels, 4 at 256) get the histogram
+  exp(-|x / alpha|^beta), x from -200 to 200 in steps of 0.5, and then its mean, 0, and its deviation, each channel and
+  band for itself. alpha = 4^(size of the image / size of the band): 4, 4, 16, 256, ... from fine to coarse; beta is
+  uniform in (0.4, 0.8), for each channel and band. The lowpass residual is left alone;
 * color: each channel gets the histogram, in 256 bins, of one principal component of the colours of a random picture.
 
 In every model the channels are then taken as components along the principal colour axes of the random picture
 (`generators.colour_model` gives its distribution), and the result is stretched to 0..255. Random variables are drawn
 once for an image, not once a round.
 
-The paper's images were made by MATLAB code, of which the authors' Python port differs in three points. For two,
-`generators.colour_model` follows MATLAB. The third is the pyramid: in space there, in the frequency domain in the port
-and here, where coefficients of scale i are 2^i times as large. So here x is 2^i times the number above, and each scale
-is as strong as in MATLAB; in the port coarse scales are weaker.
+The paper's images were made by MATLAB code, and this is its law as it was found by running it: without its compiled
+part, which is where edges are reflected. The authors' Python port is another: its pyramid is in the frequency domain.
+docs/processes.md says what follows from that, and tests/generators/test_statistical_images.py compares the images.
 """
 
 import math

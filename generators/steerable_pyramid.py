@@ -129,7 +129,7 @@ def add_correlation(images: np.ndarray, quarter: np.ndarray, across: int, down: 
 
 @functools.lru_cache(maxsize=64)
 def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tensor:
-    """What correlation with `parts(name)` multiplies the rfft2 of n x n pixels by: complex [parts, 1, n, n // 2 + 1]."""
+    """Factors by which correlation with `parts(name)` changes the rfft2 of n x n pixels: complex [parts, 1, n, K]."""
     filters = np.stack([part.taps for part in parts(name)])
     reach = filters.shape[-1] // 2
     waves = np.exp(2j * np.pi * np.outer(scipy.fft.fftfreq(n), np.arange(-reach, reach + 1)))
@@ -138,7 +138,7 @@ def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tenso
 
 
 def correlate_by_fft(images: torch.Tensor, name: str, total: bool) -> torch.Tensor:
-    """Images, [B, N, N] or [parts, B, N, N], correlated with `parts(name)`: [parts, B, N, N], or their total [B, N, N].
+    """Images [B, N, N] or [parts, B, N, N], each correlated with `parts(name)`: as the latter, or the total [B, N, N].
     """
     size = images.shape[-1]
     n = scipy.fft.next_fast_len(size + 2 * REACH, real=True)
@@ -177,8 +177,9 @@ class SteerablePyramid:
 
     def __init__(self, size: int, scales: int) -> None:
         if scales < 1 or size % 2**scales or size < 8 * 2**scales:
-            raise UserError(f"a steerable pyramid has one scale or more, and with {scales} takes images whose size is a "
-                            f"multiple of {2**max(scales, 1)} and at least {8 * 2**max(scales, 1)}, not {size}")
+            least = 2 ** max(scales, 1)
+            raise UserError(f"a steerable pyramid has one scale or more, and with {scales} takes images whose size is "
+                            f"a multiple of {least} and at least {8 * least}, not {size}")
         self.size, self.scales = size, scales
 
     def split(self, images: torch.Tensor) -> list[torch.Tensor]:

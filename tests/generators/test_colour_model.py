@@ -21,7 +21,7 @@ def test_mondrians_follow_their_distribution(monkeypatch):
     monkeypatch.setattr(colour_model, "blurred_bands", note)
     for i in range(600):
         mondrian(generator(10, i), 64)
-    colours, areas, sizes, widths = zip(*drawn, strict=True)
+    colours, areas, _, widths = zip(*drawn, strict=True)
     counts = [len(parts) for parts in areas]
     assert counts == [of_one.shape[1] for of_one in colours] and {parts.sum() for parts in areas} == {64**2}
     # Of 3 to 22 areas the first two have one colour.

@@ -19,8 +19,9 @@ from tests.generators.sampling import agrees
 
 COUNT = 150
 # Of the bands, from fine to coarse: deviation over that of the channel, and kurtosis.
-WMM = {"residual_highpass": (0.28, 6.0), 0: (0.26, 5.8), 1: (0.57, 3.7), 2: (1.00, 2.7), "residual_lowpass": (1.64, 5.6)}
-ALL = {"residual_highpass": (0.22, 14.2), 0: (0.16, 9.6), 1: (0.37, 5.2), 2: (0.71, 3.5), "residual_lowpass": (5.4, 2.6)}
+BANDS = ("residual_highpass", 0, 1, 2, "residual_lowpass")
+WMM = dict(zip(BANDS, [(0.28, 6.0), (0.26, 5.8), (0.57, 3.7), (1.00, 2.7), (1.64, 5.6)], strict=True))
+ALL = dict(zip(BANDS, [(0.22, 14.2), (0.16, 9.6), (0.37, 5.2), (0.71, 3.5), (5.4, 2.6)], strict=True))
 
 
 def images_of(model: str, count: int, resolution: int = 128) -> np.ndarray:
@@ -72,7 +73,8 @@ def check_colours_and_slope(images: np.ndarray, cast: float, within: float | Non
     assert agrees(np.array([slope(image) for image in images]), fitted, COUNT, digit=0.01)
 
 
-@pytest.mark.parametrize("model, cast, within, fitted", [("spectrum", 44, 30.5, -3.24), ("spectrum_color", 28, 45, -3.0)])
+@pytest.mark.parametrize("model, cast, within, fitted", [("spectrum", 44, 30.5, -3.24),
+                                                         ("spectrum_color", 28, 45, -3.0)])
 def test_colours_and_slopes_of_spectra(model, cast, within, fitted):
     check_colours_and_slope(images_of(model, 300 if model == "spectrum" else 152), cast, within, fitted)
 
