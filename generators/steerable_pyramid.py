@@ -19,9 +19,8 @@ transpose of a reflection would add what lies beyond to what lies within; so the
 this is `SteerablePyramidSpace(edge_type="reflect1")` of pyrtools, for many images at once and on GPUs.
 
 Each filter is even or odd along each axis; of the bands, which are odd about their middle, the second and the fourth
-are the sum and the difference of two such. So on a CPU, pixels are added by fours before they are multiplied, which
-takes some 0.6 of the time of FFTs (stat-wmm, 128 pixels). On a GPU filters are applied in the frequency domain, to
-images that are padded.
+are the sum and the difference of two such. So on a CPU, pixels are added by fours before they are multiplied. On a GPU
+filters are applied in the frequency domain, to images that are padded.
 """
 
 import functools
@@ -55,37 +54,34 @@ class Part(NamedTuple):
     across: int
     down: int
 
-    @property
-    def quarter(self) -> np.ndarray:
+    def quarter(self, dtype: np.dtype) -> np.ndarray:
         """Its taps from the middle on; half of the middle row, which is met from above and from below."""
         reach = len(self.taps) // 2
-        return self.taps[reach:, reach:] * np.where(np.arange(reach + 1) == 0, 0.5, 1)[:, None]
+        quarter = self.taps[reach:, reach:].astype(dtype)
+        quarter[0] /= 2
+        return quarter
 
 
 @functools.cache
 def parts(name: str) -> list[Part]:
-    """The filter of this name, or what "bands" are made of: the first, the third, and the parts of the second that are
-    odd across and odd down. The fourth is the second in a mirror: their difference."""
+    """The filter of this name, or what "bands" are made of: the first, the part of the second that is odd across, the
+    third, and the part of the second that is odd down. The fourth is the second in a mirror: their difference."""
     if name != "bands":
         return [Part(taps()[name], 1, 1)]
     first, second, third, _ = taps()[name]
     mirrored = second[:, ::-1]
-    return [Part(first, -1, 1), Part(third, 1, -1), Part((second - mirrored) / 2, -1, 1),
+    return [Part(first, -1, 1), Part((second - mirrored) / 2, -1, 1), Part(third, 1, -1),
             Part((second + mirrored) / 2, 1, -1)]
 
 
-def correlate(images: np.ndarray, part: Part, result: np.ndarray, step: int = 1, raised: bool = False) -> None:
-    """Add images, [B, N, N], correlated with a filter, to result, [B, N / step, N / step].
-
-    step: of all pixels, from the first, how many make one. raised: every second row of images is known to be 0.
-    """
-    add_correlation(images, part.quarter.astype(images.dtype), part.across, part.down, step, raised, result)
-
-
 @njit(cache=True, nogil=True, fastmath=REORDER)
-def add_correlation(images: np.ndarray, quarter: np.ndarray, across: int, down: int, step: int, raised: bool,
-                    result: np.ndarray) -> None:
-    """`correlate`; quarter: taps from the middle on, [reach + 1, reach + 1]. The same row of all images is one line."""
+def correlate(images: np.ndarray, quarter: np.ndarray, across: int, down: int, step: int, raised: bool, add: bool,
+              result: np.ndarray) -> None:
+    """Write images [B, N, N], correlated with a part, to `result`, [B, N / step, N / step].
+
+    step: of all pixels, from the first, how many make one of the result. raised: every second row of images is known to
+    be 0. add: to what is there; needs a step of 1. The same row of all images is one line.
+    """
     count, size, _ = images.shape
     reach = len(quarter) - 1
     folded, sums = np.zeros((count, size + 2 * reach), images.dtype), np.empty((count, size + 2 * reach), images.dtype)
@@ -120,17 +116,20 @@ def add_correlation(images: np.ndarray, quarter: np.ndarray, across: int, down: 
                     total[x] += far * (right[x] + across * line[x])
         for b in range(count):
             target, values = result[b, y // step], sums[b]
-            if step == 1:
+            if step > 1:
+                for x in range(size // step):
+                    target[x] = values[x * step]
+            elif add:
                 for x in range(size):
                     target[x] += values[x]
             else:
-                for x in range(size // step):
-                    target[x] += values[x * step]
+                for x in range(size):
+                    target[x] = values[x]
 
 
 @functools.lru_cache(maxsize=64)
 def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tensor:
-    """What correlating n x n pixels with `parts(name)` multiplies their rfft2 by: complex [parts, 1, n, n // 2 + 1]."""
+    """Factors by which correlation with `parts(name)` changes the rfft2 of n x n pixels: complex [parts, 1, n, K]."""
     filters = np.stack([part.taps for part in parts(name)])
     reach = filters.shape[-1] // 2
     waves = np.exp(2j * np.pi * np.outer(scipy.fft.fftfreq(n), np.arange(-reach, reach + 1)))
@@ -138,37 +137,52 @@ def responses(name: str, n: int, device: str, dtype: torch.dtype) -> torch.Tenso
     return torch.from_numpy(masks).to(device, dtype.to_complex())
 
 
-def correlate_by_fft(images: torch.Tensor, name: str, total: bool) -> torch.Tensor:
-    """Images [B, N, N] or [parts, B, N, N], each correlated with `parts(name)`: as the latter, or the total [B, N, N].
-    """
-    size = images.shape[-1]
-    n = scipy.fft.next_fast_len(size + 2 * REACH, real=True)
-    after = n - size - REACH
+def correlate_by_fft(images: torch.Tensor, name: str) -> torch.Tensor:
+    """The rfft2 of images, [B, N, N] or [parts, B, N, N], correlated with `parts(name)`: complex [parts, B, n, K]."""
+    n = padded_size(images.shape[-1])
+    after = n - images.shape[-1] - REACH
     padded = torch.nn.functional.pad(images, (REACH, after, REACH, after), mode="reflect")
-    spectrum = torch.fft.rfft2(padded) * responses(name, n, str(images.device), images.dtype)
-    if total:
-        spectrum = spectrum.sum(dim=0)
-    return torch.fft.irfft2(spectrum, s=(n, n))[..., REACH : REACH + size, REACH : REACH + size]
+    return torch.fft.rfft2(padded) * responses(name, n, str(images.device), images.dtype)
 
 
-def spread(images: torch.Tensor, name: str, step: int = 1) -> torch.Tensor:
-    """Images [B, N, N] correlated with each of `parts(name)`, every `step` pixels: [parts, B, N / step, N / step]."""
+def padded_size(size: int) -> int:
+    return scipy.fft.next_fast_len(size + 2 * REACH, real=True)
+
+
+def spread_by_fft(images: torch.Tensor, name: str, result: torch.Tensor, step: int = 1) -> None:
+    """`spread`, on any device."""
+    n, inside = padded_size(images.shape[-1]), slice(REACH, REACH + images.shape[-1], step)
+    result.copy_(torch.fft.irfft2(correlate_by_fft(images, name), s=(n, n))[..., inside, inside])
+
+
+def gather_by_fft(images: list[torch.Tensor], name: str) -> torch.Tensor:
+    """`gather`, on any device."""
+    size = images[0].shape[-1]
+    n, inside = padded_size(size), slice(REACH, REACH + size)
+    return torch.fft.irfft2(correlate_by_fft(torch.stack(images), name).sum(dim=0), s=(n, n))[..., inside, inside]
+
+
+def spread(images: torch.Tensor, name: str, result: torch.Tensor, step: int = 1) -> None:
+    """Write images [B, N, N], correlated with each of `parts(name)`, every `step` pixels, to `result`: [parts, B,
+    N / step, N / step]."""
     if images.is_cuda:
-        return correlate_by_fft(images, name, total=False)[..., ::step, ::step]
-    count, size, _ = images.shape
-    result = images.new_zeros(len(parts(name)), count, size // step, size // step)
+        spread_by_fft(images, name, result, step)
+        return
     for part, target in zip(parts(name), result.numpy(), strict=True):
-        correlate(images.numpy(), part, target, step)
-    return result
+        correlate(images.numpy(), part.quarter(target.dtype), part.across, part.down, step, False, False, target)
 
 
-def gather(images: torch.Tensor, name: str, raised: bool = False) -> torch.Tensor:
-    """The total of images [parts, B, N, N], each correlated with its part of `parts(name)`: [B, N, N]."""
-    if images.is_cuda:
-        return correlate_by_fft(images, name, total=True)
-    result = torch.zeros_like(images[0])
-    for part, source in zip(parts(name), images.numpy(), strict=True):
-        correlate(source, part, result.numpy(), raised=raised)
+def gather(images: list[torch.Tensor], name: str, raised: bool = False) -> torch.Tensor:
+    """The total of images [B, N, N], one for each of `parts(name)` and correlated with it: [B, N, N].
+
+    raised: every second row of the images is known to be 0, from the second on, which saves time.
+    """
+    if images[0].is_cuda:
+        return gather_by_fft(images, name)
+    result = torch.empty_like(images[0])
+    total = result.numpy()
+    for number, (part, source) in enumerate(zip(parts(name), images, strict=True)):
+        correlate(source.numpy(), part.quarter(total.dtype), part.across, part.down, 1, raised, number > 0, total)
     return result
 
 
@@ -190,23 +204,31 @@ class SteerablePyramid:
         then the oriented bands of scale 0; level i those of scale i, n = size / 2^i; the last the lowpass residual,
         n = size / 2^scales.
         """
-        levels, low = [], spread(images, "lo0")[0]
-        for _ in range(self.scales):
-            first, third, odd_across, odd_down = spread(low, "bands")
-            levels.append(torch.stack([first, odd_down + odd_across, third, odd_down - odd_across]))
-            low = spread(low, "lofilt", step=2)[0]
-        levels[0] = torch.cat([spread(images, "hi0"), levels[0]])
+        count, low = len(images), torch.empty_like(images)
+        spread(images, "lo0", low[None])
+        levels = []
+        for scale in range(self.scales):
+            size = self.size >> scale
+            level = images.new_empty(ORIENTATIONS + (scale == 0), count, size, size)
+            bands = level[-ORIENTATIONS:]
+            spread(low, "bands", bands)
+            odd_across, odd_down = bands[1].clone(), bands[3]
+            bands[1] += odd_down
+            bands[3] -= odd_across
+            levels.append(level)
+            low, above = images.new_empty(count, size // 2, size // 2), low
+            spread(above, "lofilt", low[None], step=2)
+        spread(images, "hi0", levels[0][:1])
         return [*levels, low[None]]
 
     def join(self, levels: list[torch.Tensor]) -> torch.Tensor:
         """The images [B, size, size] that are made of levels as `split` returns them."""
         *levels, (low,) = levels
-        for bands in reversed(levels):
-            first, second, third, fourth = bands[-ORIENTATIONS:]
-            size = bands.shape[-1]
-            raised = low.new_zeros(1, len(low), size, size)
-            raised[0, :, ::2, ::2] = low
+        for level in reversed(levels):
+            first, second, third, fourth = level[-ORIENTATIONS:]
+            raised = torch.zeros_like(first)
+            raised[:, ::2, ::2] = low
+            low = gather([raised], "lofilt", raised=True)
             # To convolve with an odd filter is to correlate with the negative of it.
-            low = gather(raised, "lofilt", raised=True) - gather(
-                torch.stack([first, third, second - fourth, second + fourth]), "bands")
-        return gather(low[None], "lo0") + gather(levels[0][:1], "hi0")
+            low -= gather([first, second - fourth, third, second + fourth], "bands")
+        return gather([low], "lo0").add_(gather([levels[0][0]], "hi0"))
