@@ -16,7 +16,7 @@ from typing import Any
 
 from datasets.download import WrongFile
 from datasets.manifest import Kind, Release, fetch_all, options, releases
-from models.resnet50 import load_any_encoder
+from models import load_encoder
 from utils.cli import UserError, run
 from utils.files import read_record
 
@@ -27,7 +27,7 @@ def unpack(release: Release, file: Path, work: Path) -> tuple[Path, dict[str, An
     """A folder in `work` with the encoder in it, and {"file", "architecture"}. Raises WrongFile if it is none, or of
     another architecture."""
     try:
-        architecture = type(load_any_encoder(file)).__name__
+        architecture = type(load_encoder(file)).__name__
     except UserError as problem:
         raise WrongFile(str(problem)) from None
     if architecture != release.architecture:
