@@ -10,9 +10,9 @@ import torch
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
+from linear_eval.released_encoders import check_downloaded
 from linear_eval.results import is_text
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_encoder, random_encoder
-from models.released import check_downloaded
 from utils.cli import UserError
 from utils.devices import choose_precision
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from linear_eval import released_encoders
 from linear_eval.find import find_encoders
-from models import ResNet50, SmallAlexNet, load_encoder, released
+from models import ResNet50, SmallAlexNet, load_encoder
 from train_align_uniform.status import encoder_of
 from utils.cli import UserError
 from utils.run_folder import RunFolder
@@ -43,13 +44,13 @@ def moco() -> bytes:
 
 @pytest.fixture
 def ended(server, alexnet, tmp_path, monkeypatch, end):
-    """Runs `python -m models.released *arguments` here, on this server; returns exit code and what it prints."""
+    """Runs the command with `arguments` here, on this server; returns its exit code and what it prints."""
     server.files[SMALL] = alexnet
     monkeypatch.setenv("NOISE_LEARNING_URL", server.url)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["released", *map(str, arguments), "--output", str(tmp_path / "encoders")])
-        return end(released.main)
+        return end(released_encoders.main)
 
     return call
 
