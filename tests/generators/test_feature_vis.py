@@ -13,13 +13,13 @@ from scipy import stats
 from torch.nn import functional as F
 from torchvision.transforms import functional as TF
 
-from benchmarks import plain_feature_vis as plain
 from datasets.writer import describe, write_image_folder
 from generators import torch_process
 from generators.feature_vis import Channels, FeatureVis, ascend, shown_channels, target_weights, targets
 from generators.fourier_image import COLOURS, draw_spectrum, stretch, to_rgb
 from generators.robust_transforms import ANGLES, SCALES, View, draw_view, look
 from models import ResNet50, SmallAlexNet, load_encoder, save_encoder
+from tests.generators import plain_feature_vis as plain
 from utils.cli import UserError
 from utils.seeding import generator
 
