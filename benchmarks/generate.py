@@ -12,7 +12,7 @@ included, which other work on the machine disturbs less than the clock; those of
 
   making    render, encode as JPEG (quality 95) and write to a folder, each file atomically
   encoding  the same images, encoded by Pillow into memory
-  plain     the plain implementation of the process, `benchmarks.plain_*`, in memory: neither encoded nor written
+  plain     the plain implementation of the process, `tests.generators.plain_*`, in memory: neither encoded nor written
   workers   `write_image_folder` with n processes and with one: once as a user waits for it, and once without the start
             (the difference of a long and a short run)
 
@@ -32,14 +32,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks import plain_generators
-from benchmarks.plain_feature_vis import feature_vis_pair
-from benchmarks.plain_fractaldb import fractaldb_plain
-from benchmarks.plain_statistics import statistical_model
-from benchmarks.plain_stylegan import plain_image
 from benchmarks.ratio import HEADER, row, seconds
 from datasets.writer import CHUNK, ImageProcess, write_chunk, write_image_folder
 from generators.named import load
+from tests.generators import plain_generators
+from tests.generators.plain_feature_vis import feature_vis_pair
+from tests.generators.plain_fractaldb import fractaldb_plain
+from tests.generators.plain_statistics import statistical_model
+from tests.generators.plain_stylegan import plain_image
 from utils.cli import UserError, parser, positive_int, run
 from utils.devices import describe
 

@@ -3,26 +3,15 @@
     python -m benchmarks.orientation                  # the tied StyleGAN sets, 200 images of 256x256: about a minute
     python -m benchmarks.orientation stat-wmm stylegan-oriented --images 50 --resolution 128
 
-Coherence is (l1 - l2) / (l1 + l2) of the eigenvalues of the structure tensor, summed over the image: 0 if the gradients
-of the grey image have no direction in common, 1 if all are parallel. Images that share weights look alike, so StyleGAN
-sets draw new ones for every image here (`draw` 1; not for stylegan-random).
+`tests.generators.coherence` says what is measured. Images that share weights look alike, so StyleGAN sets draw new ones
+for every image here (`draw` 1; not for stylegan-random).
 """
 
 import numpy as np
 
 from generators.named import find, load
+from tests.generators.coherence import coherence
 from utils.cli import parser, positive_int, run
-
-MARGIN = 8  # pixels left out on each side: zero padding draws lines along the edges of a StyleGAN's images
-
-
-def coherence(image: np.ndarray) -> float:
-    """Of a grey image [H, W], without its margin."""
-    across, down = np.gradient(image, axis=(1, 0))
-    inside = slice(MARGIN, -MARGIN)
-    across, down = across[inside, inside], down[inside, inside]
-    xx, yy, xy = (across**2).sum(), (down**2).sum(), (across * down).sum()
-    return float(np.hypot(xx - yy, 2 * xy) / (xx + yy))
 
 
 def main() -> None:

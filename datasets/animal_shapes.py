@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from datasets.record import RECORD, make_record, record_of
 from utils.cli import UserError, parser, run
-from utils.files import read_json, write_bytes, write_json
+from utils.files import write_bytes, write_json
 from utils.seeding import generator, stable_key
 
 SPECIES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
@@ -65,18 +66,18 @@ def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
     Does nothing if it was done before. Raises UserError if `root` holds something else, or a split of another seed.
     """
     root = Path(root)
-    record = {"name": "animal_shapes", "source": "PyPI animal-shape-mnist (MIT)", "seed": seed}
     images, labels = load_animal_shapes()
     val = np.zeros(len(images), bool)
     for species in range(len(SPECIES)):
         members = generator(stable_key("animal_shapes", seed), species).permutation(np.flatnonzero(labels == species))
         val[members[: round(VAL_SHARE * len(members))]] = True
     counts = {"train": int((~val).sum()), "val": int(val.sum())}
-    record["splits"] = counts
+    record = make_record("animal_shapes", "PyPI animal-shape-mnist (MIT)", counts, seed=seed)
     if root.is_file():
         raise UserError(f"{root} is a file; choose another --output")
     if root.is_dir() and any(root.iterdir()):
-        if not (root / "dataset.json").exists() or read_json(root / "dataset.json") != record:
+        found = record_of(root)
+        if any(found.get(key) != record[key] for key in ("name", "source", "counts", "seed")):
             raise UserError(f"{root} holds other files, or a split of another --seed; choose another --output")
         return counts
     partial = root.absolute().with_name(f".{root.absolute().name}.partial")  # takes its name when it is complete
@@ -86,7 +87,7 @@ def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
         data = io.BytesIO()
         Image.fromarray(image).save(data, "PNG")
         write_bytes(folder / f"{i:05d}.png", data.getvalue(), durable=False)
-    write_json(partial / "dataset.json", record)
+    write_json(partial / RECORD, record)
     os.replace(partial, root)
     return counts
 

@@ -8,11 +8,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from datasets.record import RECORD, recorded_count
 from utils.cli import UserError
-from utils.files import read_json
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-RECORD = "dataset.json"
 SPLITS = ("val", "valid", "validation", "test")  # what may lie beside `train` without being asked for
 LONGEST = 100  # times a side may be as long as the other: 1 × 60,000 pixels take gigabytes when the 1 becomes 96
 
@@ -33,16 +32,6 @@ def _walk(folder: Path, passing: Sequence[str] = ()) -> Iterator[tuple[str, list
 def count_images(folder: Path) -> int:
     """The number of images in `folder` and below, 0 if it is not there."""
     return sum(len(names) for _, names in _walk(folder))
-
-
-def recorded_count(root: Path) -> int | None:
-    """The number of images that the record in `root` names, None without a record, or if it names none.
-
-    Raises UserError for a record that cannot be read.
-    """
-    record = read_json(root / RECORD) if (root / RECORD).exists() else None
-    count = record.get("count") if isinstance(record, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 def _images(folder: Path) -> list[Path]:

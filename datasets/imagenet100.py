@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from datasets.folder import RECORD
 from datasets.imagenet1k import Classes, find_images, layout, total
+from datasets.record import RECORD, make_record
 from datasets.writer import nearest
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, human_bytes, locked, read_json, write_json
@@ -36,7 +36,7 @@ def write_imagenet100(source: Path | str, output: Path | str, copy: bool = False
     """Make `output` hold the 100 classes of the ImageNet-1k in `source`, as links or copies.
 
     Returns (record, whether there was anything to do). A split appears under its name when it is whole, the record
-    (name, count of train images, val, complete, classes_sha256, files: 'links' or 'copies') after both. A stopped run
+    (with classes_sha256 and files: 'links' or 'copies') after both. A stopped run
     goes on where it was. A `source` that has all classes but not all images gives a warning on stderr and a record with
     complete false. Raises UserError, before anything is written, if `source` lacks a class, if its train and val are
     swapped, if a flat val is without labels, if one of the folders lies in the other, or if `output` holds anything
@@ -50,8 +50,8 @@ def write_imagenet100(source: Path | str, output: Path | str, copy: bool = False
     images = find_images(source, root, read_classes())
     check_classes(root, images)
     lacking = differences(images)
-    record = {"name": "imagenet100", "count": total(images["train"]), "val": total(images["val"]),
-              "complete": not lacking, "classes_sha256": CLASSES_SHA256, "files": kind}
+    record = make_record("imagenet100", "ImageNet-1k", {split: total(classes) for split, classes in images.items()},
+                         complete=not lacking, family="imagenet100", classes_sha256=CLASSES_SHA256, files=kind)
     wanted = {split: entries(classes, copy) for split, classes in images.items()}
     check_record(output, record)
     todo = {split: missing(output, split, wanted[split], copy) for split in wanted}
@@ -213,8 +213,9 @@ def main() -> None:
     args = p.parse_args()
     record, worked = write_imagenet100(args.imagenet1k, args.imagenet100, args.copy)
     what = "the full set" if record["complete"] else "a part of the set"
-    print(f"{args.imagenet100}: ImageNet-100, {record['count']:,} train and {record['val']:,} val images ({what}), "
-          f"as {record['files']}{'' if worked else ': nothing to do'}")
+    train, val = record["counts"]["train"], record["counts"]["val"]
+    print(f"{args.imagenet100}: ImageNet-100, {train:,} train and {val:,} val images ({what}), as "
+          f"{record['files']}{'' if worked else ': nothing to do'}")
 
 
 if __name__ == "__main__":

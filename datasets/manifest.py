@@ -1,4 +1,5 @@
-"""What the authors released (released.yaml), and fetching it: what `datasets.released` and `models.released` share.
+"""What the authors released (released.yaml), and how a file of it becomes a folder: `datasets.released` fetches images
+so, `linear_eval.released_encoders` encoders.
 
 A release is fetched to <name>.incomplete and takes its place, a folder with a record of where it came from, as the last
 step. A stopped command goes on; a finished one has nothing to do.
@@ -19,8 +20,6 @@ import yaml
 from datasets.download import NoRoom, Unreachable, WrongFile, download_checked
 from utils.cli import UserError, parser
 from utils.files import locked, read_record, write_json
-
-NAMED = Path(__file__).parents[1] / "generators" / "datasets.yaml"  # read, as data: generators/ builds on this room
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,6 @@ def releases(kind: str, scale: str, names: Sequence[str] = (), address: str | No
     manifest = yaml.safe_load(Path(__file__).with_name("released.yaml").read_text())
     group = manifest[kind][scale]
     known = group["names"]
-    if known == "trained":
-        known = [name for name, entry in yaml.safe_load(NAMED.read_text()).items() if entry["trained"]]
     for name in names:
         if name not in known:
             raise UserError(f"{name!r} is not among the {kind} released at {scale} scale, which are {', '.join(known)}")

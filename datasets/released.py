@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets.extract import extract
-from datasets.folder import RECORD, count_images, list_images, read_rgb
+from datasets.folder import count_images, list_images, read_rgb
 from datasets.manifest import Kind, Release, fetch_all, options, releases
+from datasets.record import RECORD, make_record, recorded_count
 from utils.cli import UserError, positive_int, run
 
 MOST_BYTES = 256 << 10  # of an image, on average: 256×256 pixels without compression are 192 KB
@@ -24,7 +25,7 @@ LOOKED_AT = 10  # images that are decoded, to see that they are
 
 
 def unpack(release: Release, archive: Path, work: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder that holds train/ in the archive, unpacked to `work`, and {"count"}.
+    """The folder that holds train/ in the archive, unpacked to `work`, and its record.
 
     Of an archive without train/ all images are taken. Raises WrongFile for a damaged archive. Raises UserError, and
     keeps the archive, which may be right, for what else `extract` refuses, if there are not release.images in it, and
@@ -49,16 +50,16 @@ def unpack(release: Release, archive: Path, work: Path) -> tuple[Path, dict[str,
             read_rgb(path)
     except UserError as problem:
         raise UserError(f"{archive} holds what is no image ({problem}); remove it to have it fetched anew") from None
-    return fitting[-1], {"count": release.images}
+    return fitting[-1], make_record(release.name, "the authors of the paper", {"train": release.images})
 
 
 def whole(folder: Path, facts: dict[str, Any]) -> bool:
     """Whether `folder` holds as many images as were downloaded, which takes seconds to see for the largest."""
-    return count_images(folder / "train") == facts["count"]
+    return count_images(folder / "train") == recorded_count(folder)
 
 
 def describe(folder: Path, facts: dict[str, Any]) -> str:
-    return f"{folder}: {facts['count']:,} images"
+    return f"{folder}: {recorded_count(folder):,} images"
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def main() -> int:
     chosen = releases("datasets", args.scale, args.names, args.url)
     if args.count:
         chosen = [dataclasses.replace(release, images=args.count) for release in chosen]
-    kind = Kind(RECORD, {"count": int}, unpack, whole, describe)
+    kind = Kind(RECORD, {}, unpack, whole, describe)
     return int(fetch_all(chosen, args.output / f"{args.scale}_scale", kind) > 0)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from datasets.folder import RECORD
 from datasets.imagenet100 import place
+from datasets.record import RECORD, make_record
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, locked, write_json
 from utils.progress import Progress
@@ -24,7 +24,7 @@ def write_small_photos(name: str, root: Path | str) -> None:
     """Download dataset `name` of DATASETS to `root`/download and write it as an image folder; goes on where it was
     stopped.
 
-    A split appears under its name when it is whole, the record (name, count of train images, val, complete) after both.
+    A split appears under its name when it is whole, the record after both.
     Raises UserError if the download fails, or if `root` holds something else or is being written by someone else.
     """
     root = Path(root)
@@ -53,7 +53,7 @@ def write_small_photos(name: str, root: Path | str) -> None:
                             image.save(file, "PNG")
                     progress.update(1)
             folder.rename(root / split)
-        write_json(record, {"name": name, "count": counts["train"], "val": counts["val"], "complete": True})
+        write_json(record, make_record(name, "torchvision", counts))
 
 
 def main() -> None:

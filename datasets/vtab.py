@@ -20,12 +20,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets.folder import RECORD
+from datasets.record import RECORD, make_record, record_of
 from datasets.vtab_images import count_images, remove_leftovers, write_image
 from datasets.vtab_shards import SERVER
 from datasets.vtab_tasks import ROUTES, TASKS, VtabTask
 from utils.cli import UserError, parser, run
-from utils.files import locked, read_json, read_record, write_json
+from utils.files import locked, read_json, write_json
 from utils.progress import Progress
 
 
@@ -71,12 +71,16 @@ def _record(task: VtabTask, folder: Path) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     try:
-        record = read_record(folder / RECORD, name=str, count=int, val=int, route=str, split=str, complete=bool)
-    except (FileNotFoundError, NotADirectoryError, UserError):
+        record = record_of(folder)
+    except (NotADirectoryError, UserError):
         record = {}
-    if record.get("name") != f"vtab-{task.name}":
+    if record.get("name") != task.full_name or "route" not in record or record["counts"].keys() != {"train", "val"}:
         raise UserError(f"{folder} was not made by this command; move it away, or choose another --root")
     return record
+
+
+def _counted(record: dict[str, Any]) -> str:
+    return f"{record['counts']['train']:,} train and {record['counts']['val']:,} val"
 
 
 def _finished(task: VtabTask, folder: Path, route: str | None, partial: bool) -> dict[str, Any] | None:
@@ -89,9 +93,9 @@ def _finished(task: VtabTask, folder: Path, route: str | None, partial: bool) ->
     if route not in (None, record["route"]):
         raise UserError(f"{folder} was prepared by --route {record['route']}; remove it to prepare it by {route}")
     if not (record["complete"] or partial):
-        raise UserError(f"{folder} was prepared with --partial ({record['count']:,} train and {record['val']:,} val "
-                        "images); remove it to prepare all of it, or pass --partial to keep it")
-    for split, count in (("train", record["count"]), ("val", record["val"])):
+        raise UserError(f"{folder} was prepared with --partial ({_counted(record)} images); remove it to "
+                        "prepare all of it, or pass --partial to keep it")
+    for split, count in record["counts"].items():
         found = sum(not name.startswith(".") for _, _, names in os.walk(folder / split) for name in names)
         if found != count:
             raise UserError(f"{folder}/{split} holds {found:,} of its {count:,} images; remove {folder} and run the "
@@ -165,8 +169,9 @@ def _checked(task: VtabTask, route: str, source: Path | None, partial: bool, wor
             write_json(work / "begun.json", {**(_begun(work) or {}), "done": {}})
             ways.insert(0, f"complete {source} and run the same command again, which looks at all of it")
         raise UserError(f"{task.name}: {'; '.join(wrong + empty[:3])}{more}; {', or '.join(ways)}")
-    return {"name": f"vtab-{task.name}", "count": sum(counts["train"]), "val": sum(counts["val"]),
-            "classes": task.classes, "route": route, "split": split, "note": task.note(route), "complete": not wrong}
+    return make_record(task.full_name, ROUTES[route], {place: sum(numbers) for place, numbers in counts.items()},
+                       complete=not wrong, selection="uniform", family="vtab", classes=task.classes, route=route,
+                       split=split, note=task.note(route))
 
 
 def status_line(task: VtabTask, root: Path) -> tuple[str, str]:
@@ -179,7 +184,7 @@ def status_line(task: VtabTask, root: Path) -> tuple[str, str]:
     except UserError as error:
         return "foreign", str(error)
     if record is not None:
-        there = f"{record['count']:,} train, {record['val']:,} val, {record['route']} ({record['split']})"
+        there = f"{_counted(record)}, {record['route']} ({record['split']})"
         if record["complete"]:
             return "ready", there
         return "partial", f"{there}; for all: {_all_images(task, record['route'], root)}"
@@ -229,7 +234,7 @@ def prepare_all(args: argparse.Namespace) -> int:
             failed = 1
             continue
         note = f" ({record['note']})" if record["note"] else ""
-        print(f"{args.root / name}: {record['count']:,} train and {record['val']:,} val images of {record['classes']} "
+        print(f"{args.root / name}: {_counted(record)} images of {record['classes']} "
               f"classes, by {record['route']}{'' if record['complete'] else ', partial'}{note}", flush=True)
     return failed
 

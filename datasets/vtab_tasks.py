@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from utils.cli import UserError
 
-ROUTES = ("shards", "torchvision", "originals")
+ROUTES = {"shards": "tar shards of clip-benchmark", "torchvision": "torchvision", "originals": "its authors' files"}
 GROUPS = ("natural", "specialized", "structured")
 OUR_SEED = 0  # of the splits that are ours because VTAB's cannot be rebuilt
 
@@ -34,6 +34,11 @@ class VtabTask:
     native_classes: int = 0  # labels in the source, if VTAB puts several in one class
     unsplit: int = 0  # images in the shards, if these hold all without a split
     notes: dict[str, str] = field(default_factory=dict, hash=False)  # by route: how its split differs from VTAB's
+
+    @property
+    def full_name(self) -> str:
+        """The task's name where other tasks stand beside those of VTAB: in records and results."""
+        return f"vtab-{self.name}"
 
     def label(self, native: int, where: str) -> int:
         """The class of an image whose source says `native`: floor(native · classes / native classes).

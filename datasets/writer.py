@@ -23,11 +23,12 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from datasets.folder import RECORD, read_rgb, recorded_count
+from datasets.folder import read_rgb
+from datasets.record import RECORD, check_generated, make_record, recorded_count
 from utils.cli import UserError
-from utils.files import human_bytes, locked, read_record, write_bytes, write_json
+from utils.files import human_bytes, locked, write_bytes, write_json
 from utils.progress import Progress
-from utils.run_folder import changes, environment
+from utils.run_folder import environment
 from utils.workers import worker_processes
 
 FORMATS = ("jpg", "png")
@@ -75,7 +76,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     if samples > MOST:
         raise UserError(f"{samples:,} images are more than the {MOST:,} that a folder can hold; pass fewer --samples")
     record = describe(process, name, samples, image_format)
-    check_record(root, record)
+    check_generated(root, record, process)
     shard = samples, image_format, rank, world_size
     count = sum(map(len, missing(root, *shard)))
     if count == 0:
@@ -92,7 +93,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     root.mkdir(parents=True, exist_ok=True)
     with hold_shard(root, rank, world_size):
         with locked(root / ".lock", wait=True):  # of the folder: writers of two shards that start together agree
-            check_record(root, record)  # again: another writer may just have begun, or left
+            check_generated(root, record, process)  # again: another writer may just have begun, or left
             if (recorded_count(root) or 0) < samples:
                 write_json(root / RECORD, {**record, "software": environment()})
         remove_leftovers(root, samples, rank, world_size)
@@ -112,9 +113,10 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
     """The record of a dataset, as dataset.json holds it (without the software)."""
-    return {"name": name, "process": f"{type(process).__module__}.{type(process).__qualname__}",
-            "parameters": parameters(process), "seed": process.seed, "count": samples, "resolution": process.resolution,
-            "format": image_format}
+    return make_record(name, "generated", {"train": samples},
+                       process=f"{type(process).__module__}.{type(process).__qualname__}",
+                       parameters=parameters(process), seed=process.seed, resolution=process.resolution,
+                       format=image_format)
 
 
 def parameters(process: ImageProcess) -> dict[str, Any]:
@@ -122,23 +124,6 @@ def parameters(process: ImageProcess) -> dict[str, Any]:
     fields = dataclasses.asdict(process)  # type: ignore[call-overload]
     fields |= process.contents() if hasattr(process, "contents") else {}
     return {name: value for name, value in fields.items() if name not in ("resolution", "seed")}
-
-
-def check_record(root: Path, record: dict[str, Any]) -> None:
-    """Raises UserError if `root` is not a folder that `record` describes or could begin or extend."""
-    if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; choose another --output")
-    if not (root / RECORD).exists():
-        if root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):
-            raise UserError(f"{root} holds files but no {RECORD}, so it was not made here; choose another --output")
-        return
-    before = read_record(root / RECORD, count=int)
-    kept = record.keys() - {"count"}
-    if said := changes({key: before.get(key) for key in kept}, {key: record[key] for key in kept}):
-        raise UserError(f"{root} holds another dataset ({said}); choose another --output")
-    if before["count"] > record["count"]:
-        raise UserError(f"{root} is a dataset of {before['count']} images, more than the {record['count']} asked for; "
-                        f"choose another --output, or --samples {before['count']}")
 
 
 def check_law(process: ImageProcess, root: Path, image_format: str, examples: int = EXAMPLES) -> None:

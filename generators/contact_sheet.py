@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from datasets.folder import RECORD, list_images, read_rgb
+from datasets.folder import list_images, read_rgb
+from datasets.record import record_of
 from datasets.writer import rendered
 from generators.named import load, named_datasets
 from utils.cli import UserError, parser, positive_int, run
-from utils.files import atomic_open, read_json
+from utils.files import atomic_open
 
 TILE, GAP, LINE = 128, 4, 26  # pixels: an image in a figure, between two images, a line of text
 SHEET_ROWS, SHEET_COLUMNS = 4, 8
@@ -38,8 +39,7 @@ def source_of(name: str, seed: int, encoder: str) -> tuple[str, Callable[[int], 
     """
     if Path(name).is_dir():
         paths = list_images(name)
-        record = read_json(Path(name, RECORD)) if Path(name, RECORD).exists() else {}
-        made = str(record.get("name")) if isinstance(record, dict) else None
+        made = str(record_of(name)["name"])
 
         def read(count: int) -> list[np.ndarray]:
             chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths

@@ -51,8 +51,7 @@ from generators.torch_process import (
     settle_device,
     settle_precision,
 )
-from models import SmallAlexNet
-from models.resnet50 import ResNet50, load_any_encoder
+from models import ResNet50, SmallAlexNet, load_encoder
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
 
@@ -159,7 +158,7 @@ class FeatureVis(BlockProcess):
         settle_precision(self)
         if not self.encoder:
             raise UserError(NO_ENCODER)
-        architecture = ResNet50 if self.encoder == "random" else type(load_any_encoder(self.encoder))
+        architecture = ResNet50 if self.encoder == "random" else type(load_encoder(self.encoder))
         if self.layer == "auto":
             object.__setattr__(self, "layer", "avgpool" if architecture is ResNet50 else "fc6")
         if self.layer not in architecture.LAYERS:
@@ -205,7 +204,7 @@ def target_weights(index: int, count: int) -> Tensor:
 def shown_channels(process: FeatureVis) -> Channels:
     """The channels that `process` visualises."""
     random = process.encoder == "random"
-    network = ResNet50().initialize(process.seed).eval() if random else load_any_encoder(process.encoder)
+    network = ResNet50().initialize(process.seed).eval() if random else load_encoder(process.encoder)
     size = process.resolution if isinstance(network, ResNet50) else network.SIZE
     return Channels(network, process.layer, size, process.device, getattr(torch, process.precision))
 

@@ -71,12 +71,12 @@ def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cac
              ) -> list[dict[str, Any]]:
     """Probe `row` on `task` with each number of training images (None: all): one result for each.
 
-    A result is `identity` with `accuracy` (top-1 on the whole validation set, in percent), its binomial
-    `standard_error`, `correct`, what the probe settled on, and the environment. `seed` decides which training images a
-    limit takes, the split the regularisation is chosen on, and everything random in protocol `paper`. Features are
-    kept in the folder `cache`, if there is one.
+    A result is `identity` with the task's `family`, `accuracy` (top-1 on the whole validation set, in percent), its
+    binomial `standard_error`, `correct`, what the probe settled on, and the environment. `seed` decides which training
+    images a limit takes, the split the regularisation is chosen on, and everything random in protocol `paper`.
+    Features are kept in the folder `cache`, if there is one.
     """
-    results = [identity(task, row, protocol, limit, seed) for limit in train_limits]
+    results = [{**identity(task, row, protocol, limit, seed), "family": task.family} for limit in train_limits]
     order = task.order(seed)
     chosen = np.sort(order[: max(result["counts"]["train"] for result in results)])
     queries = extract(row, task.val, device, cache=cache)

@@ -57,13 +57,14 @@ def vtab_sections(results: Sequence[Result]) -> list[Section]:
 
     The mean of a group is that of its tasks, unweighted, a value for each seed with which all of them were probed.
     """
-    results = [result for result in distinct(results) if task_of(result).removeprefix("vtab-") in TASKS]
+    names = {task.full_name for task in TASKS.values()}
+    results = [result for result in distinct(results) if task_of(result) in names]
     sections = []
     for setting in settings(results):
         taken = [result for result in results if setting.takes(result)]
         headline, details = [], []
         for group in GROUPS:
-            by_task = {name: _by_name(taken, f"vtab-{name}") for name, task in TASKS.items() if task.group == group}
+            by_task = {name: _by_name(taken, task.full_name) for name, task in TASKS.items() if task.group == group}
             details.append([Column(task, {name: list(seeds.values()) for name, seeds in found.items()}, {}, {})
                             for task, found in by_task.items()])
             headline.append(_group_mean(group, by_task, published(group, setting.architecture)))
@@ -174,7 +175,7 @@ def comma_separated(sections: Sequence[Section]) -> str:
 
 def left_out(results: Sequence[Result]) -> list[str]:
     """The tasks with results that these tables leave out, because some of the task's images were missing."""
-    names = {"imagenet100", "imagenet1k", *(f"vtab-{name}" for name in TASKS)}
+    names = {"imagenet100", "imagenet1k", *(task.full_name for task in TASKS.values())}
     return sorted({result["task"] for result in results if result["task"] in names and task_of(result) not in names})
 
 

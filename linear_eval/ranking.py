@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from linear_eval.published import noise, published
-from linear_eval.results import Cells, Condition, collect, read_results
+from linear_eval.results import Cells, Condition, Result, collect, family, read_results
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
 
@@ -50,11 +50,12 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, flo
     return rho, float((1 + np.count_nonzero(np.abs(by_chance) >= abs(rho) - 1e-12)) / (1 + PERMUTATIONS))
 
 
-def ranking(cells: Cells) -> list[tuple[str, dict[str, float]]]:
+def ranking(results: Sequence[Result]) -> list[tuple[str, dict[str, float]]]:
     """Our means by condition and precision, for those with enough datasets."""
     names = list(paper())
+    cells = collect([result for result in results if family(result) != "vtab"])
     measured = {(condition, row.precision) for row, condition in cells
-                if row.name in names and not condition.task.startswith("vtab-")}
+                if row.name in names}
     several = len({precision for _, precision in measured}) > 1
     found = []
     for condition, precision in sorted(measured):
@@ -114,7 +115,7 @@ def main() -> None:
     options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
     options.add_argument("--output", type=Path, required=True, help="folder for ranking.md and ranking.png")
     args = options.parse_args()
-    found = ranking(collect(read_results(args.sources)))
+    found = ranking(read_results(args.sources))
     if not found:
         print(f"no ranking: that takes results of {FEWEST} or more of the paper's datasets")
         return

@@ -11,13 +11,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from datasets.vtab_tasks import TASKS
 from utils.cli import UserError
 from utils.files import read_json
 
 NEEDED = ("encoder", "task", "protocol", "seed", "counts", "accuracy")
-TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "precision", "selection")
+TEXTS = ("encoder", "task", "protocol", "layer", "architecture", "precision", "selection", "family")
 IMAGES = ("task_sha256", "contents_sha256")  # of a task's files; results from before contents were hashed lack these
 SAME = ("encoder_sha256", "init_seed", "kind", "counts")  # in all copies of one measurement
+FAMILIES = {"imagenet100": "imagenet100", **{task.full_name: "vtab" for task in TASKS.values()}}  # by name of a task
 Result = dict[str, Any]
 
 
@@ -65,6 +67,11 @@ def selection(result: Result) -> str:
 def task_of(result: Result) -> str:
     """The task's name, marked if some of its images were missing when it was probed: then it is another task."""
     return result["task"] if result.get("task_complete", True) else f"{result['task']} (partial)"
+
+
+def family(result: Result) -> str:
+    """Whose tables the result belongs to; results from before records said so go by the name of the task."""
+    return result.get("family", FAMILIES.get(result["task"], ""))
 
 
 def precision(result: Result) -> str:

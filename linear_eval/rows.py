@@ -10,9 +10,9 @@ import torch
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
+from linear_eval.released_encoders import check_downloaded
 from linear_eval.results import is_text
-from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_any_encoder, random_encoder
-from models.released import check_downloaded
+from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_encoder, random_encoder
 from utils.cli import UserError
 from utils.devices import choose_precision
 
@@ -61,7 +61,7 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
         facts = {"architecture": str(source).removeprefix(TORCHVISION), "encoder_sha256": digest.hexdigest()}
         return network_row(name or str(source), model, device, layer, precision, kind="encoder", **facts)
     path = Path(source)
-    model = load_any_encoder(path)
+    model = load_encoder(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     check_downloaded(path, sha256)
     return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",

@@ -21,7 +21,7 @@ from datasets.vtab import status_line
 from datasets.vtab_tasks import GROUPS, TASKS
 from linear_eval.find import find_encoders
 from linear_eval.published import in_order
-from linear_eval.results import Result, Setting, load, row_of, settings, task_of
+from linear_eval.results import Result, Setting, family, load, row_of, settings, task_of
 from utils.cli import UserError, parser, run
 
 ENCODERS, VTAB = Path("encoders/small_scale"), Path("data/vtab")  # where the scripts look
@@ -38,7 +38,7 @@ def _short(setting: Setting) -> str:
 def cells(results: Sequence[Result]) -> list[list[str]]:
     """The cells of one row under ImageNet-100 and the groups of VTAB, a line for each setting."""
     columns = [["imagenet100"]]
-    columns += [[f"vtab-{task.name}" for task in TASKS.values() if task.group == group] for group in GROUPS]
+    columns += [[task.full_name for task in TASKS.values() if task.group == group] for group in GROUPS]
     row = []
     for names in columns:
         found = [result for result in results if result["task"] in names]
@@ -97,7 +97,7 @@ def next_steps(results: Sequence[Result], encoders: Found, root: Path, vtab: Pat
         steps.append(f"{len(ready)} of {len(TASKS)} tasks of VTAB are prepared: "
                      f"python -m datasets.vtab status --root {shlex.quote(str(vtab))}")
     if lacking := [file for name, seed, file in encoders
-                   if any((name, seed, f"vtab-{task}") not in done for task in ready)]:
+                   if any((name, seed, TASKS[task].full_name) not in done for task in ready)]:
         files = [root] if len(lacking) == len(encoders) else lacking
         steps += [f"{len(lacking)} of {len(encoders)} encoders lack tasks of VTAB that are prepared:",
                   f"    {_set('VTAB', vtab, VTAB)}bash scripts/linear_eval/vtab.sh "
@@ -122,7 +122,7 @@ def main() -> None:
         encoders = find_encoders([str(args.encoders)])
     except UserError as error:  # none yet, or two of one name: what was evaluated can be shown all the same
         print(error)
-    wanted = [result for result in results if result["task"] == "imagenet100" or result["task"].startswith("vtab-")]
+    wanted = [result for result in results if family(result) in ("imagenet100", "vtab")]
     if wanted or encoders:
         print(*table(wanted, [name for name, _, _ in encoders]), sep="\n")
     steps = next_steps(wanted, encoders, args.encoders, args.vtab, args.imagenet100)

@@ -10,17 +10,16 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from datasets.fingerprint import contents_sha256
-from datasets.folder import RECORD, labelled_images
+from datasets.folder import labelled_images
+from datasets.record import RECORD, record_of
 from datasets.vtab_tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
 from linear_eval.results import is_text
 from utils.cli import UserError
-from utils.files import read_json
 from utils.seeding import permutation, stable_key
 
 VTAB_1K = ("train800val200.txt", "test.txt")  # what is trained on and what is measured
@@ -63,6 +62,7 @@ class Task:
     contents_sha256: str  # of the files' names and contents, to notice other images under the same names
     selection: str = "class-balanced"  # how a limit takes training images; or "uniform", or "given list"
     complete: bool = True  # whether all images of the task are there, by its record
+    family: str = ""  # whose tables it belongs to, by its record
 
     def order(self, seed: int) -> np.ndarray:
         """An order of the training images whose first N are what `--train-limit N` takes: int64 [N train]."""
@@ -116,7 +116,7 @@ def _vtab_1k(root: Path) -> tuple[VtabTask, Split, Split]:
     return task, train, val
 
 
-def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
+def _folders(root: Path, counts: dict[str, int]) -> tuple[list[str], Split, Split]:
     train_paths, train_labels, classes = labelled_images(root, "train")
     val_paths, val_labels, val_classes = labelled_images(root, "val")
     if classes != val_classes:
@@ -125,22 +125,11 @@ def _folders(root: Path) -> tuple[str, list[str], Split, Split]:
                 for c in have if c not in lack]
         raise UserError(f"{root}/train and {root}/val have different classes ({', '.join(only[:5])}"
                         f"{', ...' if len(only) > 5 else ''})")
-    record = _record(root)
-    for split, paths, count in (("train", train_paths, record.get("count")), ("val", val_paths, record.get("val"))):
-        if count is not None and count != len(paths):
-            raise UserError(f"{root}/{split} holds {len(paths)} of the {count} images its {RECORD} names; run the "
-                            "command that prepares it again")
-    name = record.get("name") or root.resolve().name
-    return str(name), classes, Split(train_paths, train_labels), Split(val_paths, val_labels)
-
-
-def _record(root: Path) -> dict[str, Any]:
-    record = read_json(root / RECORD) if (root / RECORD).is_file() else {}
-    record = record if isinstance(record, dict) else {}
-    if not isinstance(record.get("complete", True), bool):
-        raise UserError(f"{root / RECORD} says that complete is {record['complete']!r:.80}, not true or false; restore "
-                        "it, or run the command that prepares the folder again")
-    return record
+    for split, paths in (("train", train_paths), ("val", val_paths)):
+        if counts.get(split, len(paths)) != len(paths):
+            raise UserError(f"{root}/{split} holds {len(paths)} of the {counts[split]} images its {RECORD} names; run "
+                            "the command that prepares it again")
+    return classes, Split(train_paths, train_labels), Split(val_paths, val_labels)
 
 
 def is_ready(root: Path) -> bool:
@@ -151,18 +140,22 @@ def is_ready(root: Path) -> bool:
 def load_task(root: Path | str, name: str | None = None) -> Task:
     """The task in the folder `root`. Its name defaults to that in its record, or to the folder's.
 
-    VTAB's tasks are limited uniformly, as the authors did; others class by class. Raises UserError if a split is
-    missing, empty or not what the record says, if the two have different classes, or if there is one class only.
+    The record also says how a limit takes training images; without one it takes them class by class. Raises UserError
+    if a split is missing, empty or not what the record says, if the two have different classes, or if there is one
+    class only.
     """
     root = Path(root)
     listed = all((root / file).is_file() for file in VTAB_1K)
     if listed:
         vtab, train, val = _vtab_1k(root)
-        found, classes = f"vtab-{vtab.name}", [f"{label:04d}" for label in range(vtab.classes)]
-        complete = (len(train.paths), len(val.paths)) == (1000, vtab.test)
+        found, classes = vtab.full_name, [f"{label:04d}" for label in range(vtab.classes)]
+        how = {"selection": "given list", "family": "vtab",
+               "complete": (len(train.paths), len(val.paths)) == (1000, vtab.test)}
     else:
-        found, classes, train, val = _folders(root)
-        complete = _record(root).get("complete", True)
+        record = record_of(root)
+        classes, train, val = _folders(root, record["counts"])
+        found, how = str(record["name"] or root.resolve().name), {key: record[key] for key in ("selection", "family",
+                                                                                               "complete")}
     if not is_text(name or found):
         raise UserError(f"the task's name, {name or found!r}, is not UTF-8; pass another as --task, or rename {root}")
     if len(classes) < 2:
@@ -172,5 +165,4 @@ def load_task(root: Path | str, name: str | None = None) -> Task:
     if listed:  # elsewhere the folder says the class
         names += [str(label) for label in np.concatenate([train.labels, val.labels])]
     sha256 = hashlib.sha256(json.dumps(names).encode()).hexdigest()
-    selection = "given list" if listed else "uniform" if found.startswith("vtab-") else "class-balanced"
-    return Task(name or found, classes, train, val, sha256, contents_sha256(root, paths), selection, complete)
+    return Task(name or found, classes, train, val, sha256, contents_sha256(root, paths), **how)

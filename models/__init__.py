@@ -5,12 +5,12 @@ an image comes to that size), MEAN and STD (normalisation of inputs in [0, 1]), 
 layer_index of `forward`) and PROBED (the layer that probes take by default).
 """
 
-from models.checkpoint import load_encoder, random_encoder, save_encoder
+from models.any_encoder import load_encoder
+from models.checkpoint import random_encoder, save_encoder
 from models.pretrained import Pretrained
-from models.resnet50 import ResNet50, load_any_encoder
+from models.resnet50 import ResNet50
 from models.small_alexnet import SmallAlexNet
 
 Encoder = SmallAlexNet | ResNet50 | Pretrained
 
-__all__ = ["Encoder", "Pretrained", "ResNet50", "SmallAlexNet", "load_any_encoder", "load_encoder", "random_encoder",
-           "save_encoder"]
+__all__ = ["Encoder", "Pretrained", "ResNet50", "SmallAlexNet", "load_encoder", "random_encoder", "save_encoder"]

@@ -1,8 +1,6 @@
-"""Encoders on disk: a bare state dict with the published names, read without running anything it contains."""
+"""Weights on disk, whole or absent, and read without running anything that a file contains."""
 
-import math
 import pickle
-import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -67,49 +65,6 @@ def load_torch(path: Path | str) -> object:
     return loaded
 
 
-def _width(state: dict[str, Tensor]) -> float:
-    """The width whose rounded channel counts are those of `state` (some number if there is none)."""
-    low, high = 0.0, math.inf
-    for name, published in zip(("0.0", "1.0", "2.0", "3.0", "4.0", "5.1"), SmallAlexNet.CHANNELS, strict=True):
-        weight = state.get(f"blocks.{name}.weight")
-        if weight is not None and weight.ndim > 0:
-            low = max(low, (len(weight) - 0.5) / published)
-            high = min(high, (len(weight) + 0.5) / published)
-    return (low + high) / 2
-
-
-def load_encoder(path: Path | str) -> SmallAlexNet:
-    """The encoder in `path`, in evaluation mode on the CPU; its width is read off the weights.
-
-    Prefixes left by DataParallel (`module.`) and torch.compile (`_orig_mod.`) are removed; every name and shape must
-    then match. Raises UserError otherwise, naming what differs.
-    """
-    return small_alexnet(load_torch(path), path)
-
-
-def small_alexnet(state: object, path: Path | str) -> SmallAlexNet:
-    """`load_encoder`, from what `path` holds."""
-    if not isinstance(state, dict) or not all(isinstance(name, str) and isinstance(value, Tensor)
-                                              for name, value in state.items()):
-        raise UserError(f"{path} is not a state dict of tensors; an encoder file is what `save_encoder` writes")
-    clean = {re.sub(r"^((module|_orig_mod)\.)+", "", name): value for name, value in state.items()}
-    first, last = clean.get("blocks.0.0.weight"), clean.get("blocks.7.0.weight")
-    if first is None or last is None or first.ndim != 4 or last.ndim != 2:
-        raise UserError(f"{path} is a checkpoint of another architecture, not a SmallAlexNet "
-                        f"(its first entry is {next(iter(clean), 'missing')!r})")
-    model = SmallAlexNet(_width(clean), out_dim=last.shape[0])
-    expected = model.state_dict()
-    wrong = sorted(expected.keys() ^ clean.keys())
-    wrong += [name for name in expected if name in clean and expected[name].shape != clean[name].shape]
-    if wrong:
-        raise UserError(f"{path} does not fit a SmallAlexNet of width {_width(clean):g}: missing, unexpected or of "
-                        f"another shape: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''}")
-    check_numbers(model, clean, path)
-    model.load_state_dict(clean)
-    check_finite(model, path)
-    return model.eval()
-
-
 def check_numbers(model: Module, weights: dict[str, Tensor], path: Path | str) -> None:
     """Raises UserError for an entry of `weights`, read from `path`, that lacks its numbers (a tensor on torch's device
     "meta"), is not dense, or is of a dtype that is no float where `model` has floats."""
@@ -122,10 +77,3 @@ def check_numbers(model: Module, weights: dict[str, Tensor], path: Path | str) -
         if expected[name].is_floating_point() and not value.is_floating_point():
             raise UserError(f"{path} holds {str(value.dtype).removeprefix('torch.')} in {name}, where floats belong; "
                             "save the weights as they were trained")
-
-
-def check_finite(model: Module, path: Path | str) -> None:
-    """Raises UserError if a weight of `model`, read from `path`, is infinite or no number."""
-    wrong = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
-    if wrong:
-        raise UserError(f"{path} holds weights that are infinite or no numbers, in {wrong[0]}: training went wrong")

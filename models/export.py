@@ -9,8 +9,8 @@ checkpoints as they are; this is for keeping an encoder, or for other programs.
 
 from pathlib import Path
 
+from models import load_encoder
 from models.checkpoint import save_encoder
-from models.resnet50 import load_any_encoder
 from utils.cli import UserError, parser, run
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     args = p.parse_args()
     if args.output.exists():
         raise UserError(f"{args.output} is there already; choose another name, or remove it")
-    encoder = load_any_encoder(args.checkpoint)
+    encoder = load_encoder(args.checkpoint)
     save_encoder(encoder, args.output)
     print(f"{args.output}: the {type(encoder).__name__} in {args.checkpoint}")
 

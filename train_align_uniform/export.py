@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from models import save_encoder
-from models.resnet50 import load_any_encoder
+from models import load_encoder, save_encoder
 from train_align_uniform.trainer import Trainer
 from utils.cli import UserError
 from utils.files import sha256
@@ -39,7 +38,7 @@ def export_again(run: RunFolder) -> None:
     longer what it was."""
     last = run.path / "last.pth"
     try:
-        save_encoder(load_any_encoder(last), run.path / "encoder.pth")
+        save_encoder(load_encoder(last), run.path / "encoder.pth")
     except UserError as error:
         raise UserError(f"{run.path}/encoder.pth is missing or damaged, and cannot be exported again: {error}. Delete "
                         f"{run.path} to train again") from None

@@ -32,7 +32,7 @@ def images_of(folder: Path) -> str:
 
 def encoder_of(folder: Path) -> str:
     """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", "not readable" or "none"."""
-    run_folder, source = RunFolder(folder), folder / "source.json"  # of models.released
+    run_folder, source = RunFolder(folder), folder / "source.json"  # of linear_eval.released_encoders
     try:
         if done := run_folder.done("steps"):
             there = (folder / "encoder.pth").exists()

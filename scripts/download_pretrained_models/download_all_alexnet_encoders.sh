@@ -6,7 +6,7 @@
 #   bash scripts/download_pretrained_models/download_all_alexnet_encoders.sh stat-wmm             # some of them
 #   bash scripts/download_pretrained_models/download_all_alexnet_encoders.sh --output theirs      # theirs/small_scale
 #
-# Options: python -m models.released --help
+# Options: python -m linear_eval.released_encoders --help
 #
 # Overrides from the environment:
 #   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
@@ -15,4 +15,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 use_python requirements.txt
-run models.released --scale small "$@"
+run linear_eval.released_encoders --scale small "$@"

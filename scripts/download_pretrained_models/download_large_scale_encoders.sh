@@ -6,7 +6,7 @@
 #   bash scripts/download_pretrained_models/download_large_scale_encoders.sh mixed-4            # some of them
 #   bash scripts/download_pretrained_models/download_large_scale_encoders.sh --output theirs    # theirs/large_scale
 #
-# Options: python -m models.released --help
+# Options: python -m linear_eval.released_encoders --help
 #
 # Overrides from the environment:
 #   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
@@ -15,4 +15,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 use_python requirements.txt
-run models.released --scale large "$@"
+run linear_eval.released_encoders --scale large "$@"

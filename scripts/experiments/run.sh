@@ -45,7 +45,7 @@ device="${gpus[0]:-cpu}" folder="$ENCODERS/$name" record="$DATA/$name/dataset.js
 images=(${SAMPLES:+--samples "$SAMPLES"} ${RESOLUTION:+--resolution "$RESOLUTION"} ${WORKERS:+--workers "$WORKERS"}
     ${ENCODER:+--encoder "$ENCODER"})
 made_here=yes
-[ ! -d "$DATA/$name/train" ] || { [ -e "$record" ] && ! grep -qs '"checked_against"' "$record"; } || made_here=
+[ ! -d "$DATA/$name/train" ] || grep -qs '"process"' "$record" || made_here=
 tables=()
 
 if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*.pth*" >/dev/null; then

@@ -49,9 +49,10 @@ def test_the_100_classes_are_linked_or_copied_and_the_source_is_untouched(pristi
     assert labelled_images(output, "train")[2] == WANTED == ImageFolder(str(output / "val")).classes
     assert any(path.is_symlink() for path in output.rglob("*")) is not copy
     assert record == json.loads((output / "dataset.json").read_text()) == {
-        "name": "imagenet100", "count": 100 * TRAIN, "val": 100 * VAL, "complete": True,
+        "name": "imagenet100", "source": "ImageNet-1k", "counts": {"train": 100 * TRAIN, "val": 100 * VAL},
+        "complete": True, "selection": "class-balanced", "family": "imagenet100",
         "classes_sha256": imagenet100.CLASSES_SHA256, "files": "copies" if copy else "links"}
-    assert len(list_images(output)) == record["count"]
+    assert len(list_images(output)) == record["counts"]["train"]
 
     there = state(output)
     assert write_imagenet100(pristine, output, copy) == (record, False)

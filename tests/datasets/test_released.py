@@ -22,6 +22,8 @@ from PIL import Image
 from datasets import manifest, released
 from datasets.folder import list_images
 from datasets.manifest import releases
+from datasets.record import make_record
+from generators.named import named_datasets
 from train_align_uniform.status import images_of
 
 NAME = "stat-wmm"
@@ -77,7 +79,8 @@ def listed(folder: Path) -> list[str]:
 
 def test_the_manifest_names_what_was_released():
     trained = releases("datasets", "small")
-    assert len(trained) == 14 and {release.images for release in trained} == {105_000}
+    assert [release.name for release in trained] == [name for name, entry in named_datasets().items() if entry.trained]
+    assert {release.images for release in trained} == {105_000}
     assert [release.name for release in releases("encoders", "small")] == [release.name for release in trained]
     base = "http://data.csail.mit.edu/noiselearning/"
     assert releases("datasets", "small", [NAME])[0].urls == (f"{base}zipped_data/small_scale/stat-wmm.zip",)
@@ -90,7 +93,7 @@ def test_the_manifest_names_what_was_released():
                         "mixed-4": "checkpoint_0799.pth.tar"}
     for group in ("datasets", "encoders"):
         for name in (release.name for release in releases(group, "large")):
-            assert name in yaml.safe_load(manifest.NAMED.read_text())
+            assert name in named_datasets()
 
 
 def test_mirrors_and_checksums_come_from_the_manifest(monkeypatch):
@@ -114,7 +117,8 @@ def test_images_come_with_a_record_and_nothing_else_stays(server, command, tmp_p
     found = contents(folder)
     assert {name: found[name] for name in images()} == images() and len(list_images(folder)) == 6
     assert listed(folder.parent) == [NAME]
-    assert record == {"name": NAME, "count": 6, "url": f"{server.url}{PATH}", "size": len(server.files[PATH]),
+    assert record == {**make_record(NAME, "the authors of the paper", {"train": 6}),
+                      "url": f"{server.url}{PATH}", "size": len(server.files[PATH]),
                       "sha256": hashlib.sha256(server.files[PATH]).hexdigest(), "checked_against": None,
                       "date": record["date"]}
     assert lines[-1].startswith(f"{folder}: 6 images; {record['size']:,} bytes from {record['url']}, sha256 ")
@@ -306,7 +310,7 @@ def test_fifty_kills_change_nothing(server, tmp_path, start):
 
     def check() -> None:
         found = contents(folder)
-        assert json.loads(found.pop("dataset.json"))["count"] == 3_000 and found == wanted
+        assert json.loads(found.pop("dataset.json"))["counts"]["train"] == 3_000 and found == wanted
 
     while finished == 0 or sum(kills.values()) < 50:
         there = (folder.with_name(f"{NAME}.incomplete") / f"unchecked-{NAME}.zip").exists()

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from datasets import small_photos
-from datasets.folder import RECORD, labelled_images, read_rgb
+from datasets.folder import labelled_images, read_rgb
+from datasets.record import RECORD, make_record
 from datasets.small_photos import write_small_photos
 from utils.cli import UserError
 from utils.files import read_json
@@ -41,7 +42,7 @@ def check(root):
         for path, label in zip(paths, labels, strict=True):
             assert 1 - int(path.stem) % 2 == label
             assert np.array_equal(np.asarray(read_rgb(path)), images[int(path.stem)])
-    assert read_json(root / RECORD) == {"name": "cifar10", "count": 6, "val": 4, "complete": True}
+    assert read_json(root / RECORD) == make_record("cifar10", "torchvision", {"train": 6, "val": 4})
     assert {path.name for path in root.iterdir()} == {".lock", RECORD, "download", "train", "val"}
 
 

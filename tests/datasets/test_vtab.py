@@ -28,8 +28,9 @@ def test_layout_and_record_and_again_is_a_no_op(tmp_path, make_shards):
     record = prepare(SMALL, tmp_path, source=tmp_path / "shards")
     root = tmp_path / "kitti_distance"
     assert json.loads((root / "dataset.json").read_text()) == record == {
-        "name": "vtab-kitti_distance", "count": 8, "val": 6, "classes": 4, "route": "shards", "split": "train",
-        "note": SMALL.note("shards"), "complete": True}
+        "name": "vtab-kitti_distance", "source": "tar shards of clip-benchmark", "counts": {"train": 8, "val": 6},
+        "complete": True, "selection": "uniform", "family": "vtab", "classes": 4, "route": "shards", "split": "train",
+        "note": SMALL.note("shards")}
     assert "validation images are not in the shards" in record["note"] and "kitti, VTAB from 3.1.0" in record["note"]
     paths, labels, classes = labelled_images(root, "train")
     assert classes == ["0000", "0001", "0002", "0003"] and len(list_images(root)) == 8
@@ -74,7 +75,7 @@ def test_a_part_is_taken_only_on_request_and_said_to_be_one(tmp_path, make_shard
     for _ in range(2):
         assert prepare(SMALL, tmp_path, source=tmp_path / "shards", partial=True)["complete"] is False
     state, said = status_line(SMALL, tmp_path)
-    assert state == "partial" and said.startswith("5 train, 6 val, shards (train); for all: fetch https://huggingface.co")
+    assert state == "partial" and said.startswith("5 train and 6 val, shards (train); for all: fetch https://huggingface.co")
     with pytest.raises(UserError, match=r"was prepared with --partial \(5 train and 6 val images\); remove it"):
         prepare(SMALL, tmp_path, source=tmp_path / "shards")
 
@@ -254,7 +255,7 @@ def test_status_prints_a_command_that_goes_on(tmp_path, make_shards, monkeypatch
     assert "8 train and 6 val images of 4 classes, by shards (train is VTAB's train split" in capsys.readouterr().out
     command(monkeypatch, "status", "--root", root)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(SMALL.name))
-    assert line.endswith("ready       8 train, 6 val, shards (train)")
+    assert line.endswith("ready       8 train and 6 val, shards (train)")
 
 
 def test_one_task_that_fails_does_not_keep_the_next_from_being_prepared(tmp_path, make_shards, start):

@@ -53,7 +53,7 @@ def test_smallnorb_left_images_with_half_of_testing_in_train(tmp_path, name, att
     sets = write_norb(tmp_path / "norb", zipped)
     task = replace(TASKS[name], trainval=54, test=18)
     record = prepare(task, tmp_path, "originals", tmp_path / "norb")
-    assert (record["split"], record["count"], record["val"], record["complete"]) == ("trainval", 54, 18, True)
+    assert (record["split"], record["counts"], record["complete"]) == ("trainval", {"train": 54, "val": 18}, True)
     assert "second half of the official test set" in record["note"]
     found = {path.stem: path for path in (tmp_path / name).glob("*/*/*.png")}
     assert len(found) == 72

@@ -121,7 +121,7 @@ def test_a_shard_that_is_not_there_is_named_and_passed_over_by_partial(tmp_path,
     with pytest.raises(UserError, match=r"test/1.tar is not there, but nshards.txt counts it.*--partial"):
         prepare(KITTI, tmp_path, source=tmp_path / "wds")
     record = prepare(KITTI, tmp_path, source=tmp_path / "wds", partial=True)
-    assert (record["count"], record["val"], record["complete"]) == (8, 4, False)
+    assert (record["counts"], record["complete"]) == ({"train": 8, "val": 4}, False)
     for text, message in ((None, "nshards.txt is not there: shards are"), ("many", "does not hold the number")):
         (shards / "train/nshards.txt").unlink()
         if text:
@@ -137,7 +137,7 @@ def test_sun397_is_split_by_us_because_its_shards_are_not(tmp_path, make_tar):
                                        ((f"s{i:07d}.cls", str(i % 2).encode()), (f"s{i:07d}.jpg", b"image"))])
     (tmp_path / "test/nshards.txt").write_text("1")
     record = prepare(task, tmp_path / "vtab", source=tmp_path)
-    assert (record["split"], record["count"], record["val"], record["complete"]) == ("trainval", 400, 100, True)
+    assert (record["split"], record["counts"], record["complete"]) == ("trainval", {"train": 400, "val": 100}, True)
     assert "one split" in record["note"] and "VTAB's are others" in record["note"]
     numbers = np.array([int(path.stem[1:]) for path in (tmp_path / "vtab/sun397/val").glob("*/*.jpg")])
     assert 200 < numbers.mean() < 300  # from everywhere, not from the end
@@ -162,7 +162,8 @@ def test_shards_are_downloaded_one_at_a_time(tmp_path, make_shards, monkeypatch)
             assert not (tmp_path / "download" / name).exists()
         assert seen == list(files.values())
         record = prepare(KITTI, tmp_path / "vtab", partial=True)
-        assert record["count"] == 5 and [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]
+        assert record["counts"]["train"] == 5
+        assert [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]
         with pytest.raises(UserError, match=r"wds_vtab-dmlab/resolve/main/train/nshards.txt cannot be fetched: .* 404"):
             prepare(TASKS["dmlab"], tmp_path / "vtab")
         assert [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]  # a mistake leaves nothing

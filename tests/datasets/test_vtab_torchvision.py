@@ -17,6 +17,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from datasets import vtab
+from datasets.record import make_record
 from datasets.vtab import prepare
 from datasets.vtab_tasks import TASKS
 from utils.cli import UserError
@@ -121,8 +122,9 @@ def test_trainval_and_test_as_they_are_in_the_source(tmp_path, make_image, no_ha
     written = write(tmp_path / "torchvision", make_image)
     task = replace(TASKS[write.__name__], trainval=len(written["train"]), test=len(written["val"]))
     record = prepare(task, tmp_path, "torchvision", tmp_path / "torchvision")
-    assert record == {"name": f"vtab-{task.name}", "count": task.trainval, "val": task.test, "classes": task.classes,
-                      "route": "torchvision", "split": "trainval", "note": None, "complete": True}
+    assert record == make_record(f"vtab-{task.name}", "torchvision", {"train": task.trainval, "val": task.test},
+                                 selection="uniform", family="vtab", classes=task.classes, route="torchvision",
+                                 split="trainval", note=None)
     for split, images in written.items():
         expected = sorted((label, image if isinstance(image, bytes) else image.tobytes()) for label, image in images)
         arrays = not isinstance(images[0][1], bytes)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from datasets import writer
 from datasets.folder import list_images
+from datasets.record import make_record
 from datasets.writer import write_image_folder
 from generators.dead_leaves import DeadLeaves
 from utils.cli import UserError
@@ -66,8 +67,8 @@ def test_layout_record_and_pixels(tmp_path):
     assert (np.asarray(Image.open(tmp_path / "a/train/00001000/00001002.png")) == 1002 % 256).all()
     record = json.loads((tmp_path / "a/dataset.json").read_text())
     software = record.pop("software")
-    assert record == {"name": "ramps", "process": f"{__name__}.Ramps", "parameters": {"colour": "grey"}, "seed": 0,
-                      "count": 1003, "resolution": 8, "format": "png"}
+    assert record == make_record("ramps", "generated", {"train": 1003}, process=f"{__name__}.Ramps",
+                                 parameters={"colour": "grey"}, seed=0, resolution=8, format="png")
     assert {"python", "numpy", "pillow"} <= software.keys()
     assert len(list_images(tmp_path / "a")) == 1003
 
@@ -244,7 +245,7 @@ def test_folders_with_something_else_are_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "dataset.json").write_text("[]")
-    with pytest.raises(UserError, match="does not hold what was written there"):
+    with pytest.raises(UserError, match="was not generated"):
         write(tmp_path / "list")
 
 

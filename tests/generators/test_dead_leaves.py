@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.plain_generators import dead_leaves_original, inside_leaf, paint_over
 from generators import dead_leaves
 from generators.dead_leaves import (
     CIRCLE,
@@ -25,6 +24,7 @@ from generators.dead_leaves import (
     paint_under,
     place,
 )
+from tests.generators.plain_generators import dead_leaves_original, inside_leaf, paint_over
 from utils.cli import UserError
 from utils.seeding import generator
 

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from benchmarks.plain_generators import dead_leaves_textured
 from datasets.packed import packed_images
 from datasets.writer import describe, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves import ORDERS
 from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images
 from generators.named import load
+from tests.generators.plain_generators import dead_leaves_textured
 from utils.cli import UserError
 
 

@@ -13,14 +13,13 @@ from scipy import stats
 from torch.nn import functional as F
 from torchvision.transforms import functional as TF
 
-from benchmarks import plain_feature_vis as plain
 from datasets.writer import describe, write_image_folder
 from generators import torch_process
 from generators.feature_vis import Channels, FeatureVis, ascend, shown_channels, target_weights, targets
 from generators.fourier_image import COLOURS, draw_spectrum, stretch, to_rgb
 from generators.robust_transforms import ANGLES, SCALES, View, draw_view, look
-from models import SmallAlexNet, save_encoder
-from models.resnet50 import ResNet50, load_any_encoder
+from models import ResNet50, SmallAlexNet, load_encoder, save_encoder
+from tests.generators import plain_feature_vis as plain
 from utils.cli import UserError
 from utils.seeding import generator
 
@@ -138,13 +137,13 @@ def test_a_view_by_hand():
 @pytest.mark.parametrize("layer", SmallAlexNet.LAYERS)
 @torch.no_grad()
 def test_channels_are_the_networks_before_relu_and_pooling(encoder, layer):
-    network, images = load_any_encoder(encoder), torch.rand(2, 3, 90, 90)
+    network, images = load_encoder(encoder), torch.rand(2, 3, 90, 90)
     index, seen = network.LAYERS.index(layer), []
     last = network.blocks[index][{"fc6": 2}.get(layer, 1)]  # BatchNorm; of fc8, which has none, the normalisation
     last.register_forward_hook(lambda module, inputs, output: seen.append(output))
     network(TF.normalize(TF.resize(images, [64, 64], antialias=True), network.MEAN, network.STD))
     expected = seen[0].mean((2, 3)) if seen[0].ndim == 4 else seen[0]
-    got = Channels(load_any_encoder(encoder), layer, 64, "cpu", torch.float32)
+    got = Channels(load_encoder(encoder), layer, 64, "cpu", torch.float32)
     torch.testing.assert_close(got(images), expected, rtol=1e-3, atol=1e-4)
     assert got.count == expected.shape[1]
 

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from benchmarks import plain_fractaldb as plain
 from generators.fractaldb import (
     FAR,
     INSTANCES,
@@ -24,6 +23,7 @@ from generators.fractaldb import (
     patch_mask,
 )
 from generators.process import stream_key
+from tests.generators import plain_fractaldb as plain
 from utils.cli import UserError
 from utils.seeding import generator
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.plain_statistics import match_by_ranks
 from generators.histogram_match import BINS, Histograms, histograms, match_histograms, match_on_gpu
+from tests.generators.plain_statistics import match_by_ranks
 
 
 def distance(values: np.ndarray, goal: Histograms, row: int) -> float:

@@ -5,9 +5,9 @@ import pytest
 import scipy.fft
 from scipy import stats
 
-from benchmarks.plain_generators import spectrum_passes
 from generators.process import random_bytes, stream_key, white_noise
 from generators.spectrum import Spectrum, draw_exponents, magnitude, random_fields, spectra, unit_magnitude
+from tests.generators.plain_generators import spectrum_passes
 from utils.cli import UserError
 from utils.seeding import generator
 

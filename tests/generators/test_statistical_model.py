@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmarks.plain_generators import spectrum_passes
-from benchmarks.plain_statistics import match_by_ranks, match_wavelets, statistical_model
 from generators import statistical_model as module
 from generators.histogram_match import BINS, Histograms, histograms, match_histograms, match_on_gpu
 from generators.process import stream_key
 from generators.spectrum import draw_exponents, unit_magnitude
 from generators.statistical_model import MODELS, StatisticalModel, WaveletMarginals, impose_spectrum, scales_for
+from tests.generators.plain_generators import spectrum_passes
+from tests.generators.plain_statistics import match_by_ranks, match_wavelets, statistical_model
 from tests.generators.test_histogram_match import distance
 from utils.cli import UserError
 from utils.seeding import generator

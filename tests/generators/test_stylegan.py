@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmarks.orientation import coherence
-from benchmarks.plain_stylegan import plain_image
 from generators import stylegan
 from generators.process import stream_key
 from generators.stylegan import StyleGAN, make_numbers
 from generators.torch_process import _rendered
+from tests.generators.coherence import coherence
+from tests.generators.plain_stylegan import plain_image
 from utils.cli import UserError
 
 TIED = ("highfreq", "sparse", "oriented")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks.plain_stylegan import modulate, plain_stylegan
 from generators import stylegan_dense, stylegan_tied
 from generators.stylegan import StyleGAN
 from generators.stylegan_network import styles
+from tests.generators.plain_stylegan import modulate, plain_stylegan
 
 TIED = ("highfreq", "sparse", "oriented")
 

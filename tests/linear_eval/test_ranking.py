@@ -16,19 +16,19 @@ def result(name: str, accuracy: float, seed: int = 0, layer: str = "fc6", task: 
 
 
 @pytest.fixture
-def cells():
-    return collect([result("stat-wmm", 40, 0), result("stat-wmm", 44, 1), result("stat-wmm", 41, layer="conv5"),
-                    result("stat-spectrum", 45), result("stylegan-oriented", 50), result("random initialisation", 60),
-                    result("no dataset of the paper", 70)])
+def results():
+    return [result("stat-wmm", 40, 0), result("stat-wmm", 44, 1), result("stat-wmm", 41, layer="conv5"),
+            result("stat-spectrum", 45), result("stylegan-oriented", 50), result("random initialisation", 60),
+            result("no dataset of the paper", 70)]
 
 
-def test_means_of_the_papers_datasets_only(cells):
-    means = ours(cells, CONDITION, list(paper()))
+def test_means_of_the_papers_datasets_only(results):
+    means = ours(collect(results), CONDITION, list(paper()))
     assert means == {"stat-wmm": 42, "stat-spectrum": 45, "stylegan-oriented": 50}
 
 
-def test_table(cells, tmp_path):
-    found = ranking(cells)
+def test_table(results, tmp_path):
+    found = ranking(results)
     lines = markdown(found).splitlines()
     assert lines[2] == "| stylegan-oriented | 43.4 | 1 | 50.00 | 1 |"
     assert lines[3] == "| stat-wmm | 31.5 | 2 | 42.00 | 3 |"
@@ -39,7 +39,7 @@ def test_table(cells, tmp_path):
 
 
 def test_two_datasets_make_no_ranking():
-    assert ranking(collect([result("stat-wmm", 40), result("stat-spectrum", 45)])) == []
+    assert ranking([result("stat-wmm", 40), result("stat-spectrum", 45)]) == []
 
 
 def test_correlation_is_scipys():
@@ -54,19 +54,19 @@ def test_correlation_is_scipys():
 
 
 def test_equal_accuracies_have_no_rank_correlation(tmp_path):
-    found = ranking(collect([result(name, 40) for name in ("stat-wmm", "stat-spectrum", "stylegan-oriented")]))
+    found = ranking([result(name, 40) for name in ("stat-wmm", "stat-spectrum", "stylegan-oriented")])
     assert "rank correlation with the paper +nan over 3" in markdown(found)
 
 
 def test_tasks_of_vtab_have_no_published_ranking():
     names = ("stat-wmm", "stat-spectrum", "stylegan-oriented")
-    assert ranking(collect([result(name, 40, task="vtab-dtd") for name in names])) == []
+    assert ranking([result(name, 40, task="vtab-dtd") for name in names]) == []
 
 
 def test_precisions_are_ranked_apart():
     names = ("stat-wmm", "stat-spectrum", "stylegan-oriented")
     rows = [{**result(name, 40 + i), "precision": "float32"} for i, name in enumerate(names)]
-    assert [head for head, _ in ranking(collect(rows))] == ["cifar10, cached, 5,000 images"]
+    assert [head for head, _ in ranking(rows)] == ["cifar10, cached, 5,000 images"]
     rows += [{**result(name, 50 + i), "precision": "bfloat16"} for i, name in enumerate(names[:2])]
-    assert ranking(collect(rows)) == [("cifar10, cached, 5,000 images, float32", dict(zip(names, (40, 41, 42),
+    assert ranking(rows) == [("cifar10, cached, 5,000 images, float32", dict(zip(names, (40, 41, 42),
                                                                                         strict=True)))]

@@ -29,12 +29,13 @@ def test_balanced_order_takes_each_image_equally_often():
 
 def test_the_record_names_the_task_and_how_it_is_limited(folder):
     assert (load_task(folder).name, load_task(folder).selection) == ("photos", "class-balanced")
-    record = {"name": "vtab-dtd", "count": 24, "val": 12, "complete": False}
+    record = {"name": "vtab-dtd", "counts": {"train": 24, "val": 12}, "complete": False, "selection": "uniform",
+              "family": "vtab"}
     (folder / "dataset.json").write_text(json.dumps(record))
     task = load_task(folder)
-    assert (task.name, task.selection, task.complete) == ("vtab-dtd", "uniform", False)
+    assert (task.name, task.selection, task.complete) == ("vtab-dtd", "uniform", False) and task.family == "vtab"
     assert load_task(folder, "textures").name == "textures"
-    (folder / "dataset.json").write_text(json.dumps({**record, "val": 13}))
+    (folder / "dataset.json").write_text(json.dumps({**record, "counts": {"val": 13}}))
     with pytest.raises(UserError, match=r"val holds 12 of the 13 images"):
         load_task(folder)
 

@@ -30,7 +30,7 @@ def root(tmp_path, make_images):
             for label in range(3):
                 make_images(tmp_path / "vtab" / name / split / f"{label:04d}", count, seed=label)
         if name != "eurosat":
-            record = {"name": f"vtab-{name}", "count": 18, "val": 6, "complete": False}
+            record = {"name": f"vtab-{name}", "count": 18, "val": 6, "route": "shards", "complete": False}
             (tmp_path / "vtab" / name / "dataset.json").write_text(json.dumps(record))
     return tmp_path / "vtab"
 

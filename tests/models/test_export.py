@@ -8,7 +8,6 @@ import torch
 from models import load_encoder
 from models.checkpoint import random_encoder, save_torch
 from models.export import main
-from models.resnet50 import load_any_encoder
 from utils.cli import UserError
 
 
@@ -32,7 +31,7 @@ def test_the_encoder_of_a_run_at_any_step(export, checkpoint, tmp_path, capsys):
     encoder, path = checkpoint
     export(path, tmp_path / "encoder.pth")
     assert capsys.readouterr().out == f"{tmp_path}/encoder.pth: the SmallAlexNet in {path}\n"
-    for found in (load_encoder(tmp_path / "encoder.pth"), load_any_encoder(path)):
+    for found in (load_encoder(tmp_path / "encoder.pth"), load_encoder(path)):
         assert all(map(torch.equal, found.state_dict().values(), encoder.state_dict().values()))
 
 

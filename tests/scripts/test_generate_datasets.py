@@ -29,7 +29,7 @@ def test_one_dataset_of_a_family(tmp_path):
         assert done.returncode == 0, done.stderr
         assert f"dead_leaves-mixed: {said}" in done.stdout.splitlines()[-1]
     record = json.loads((tmp_path / "data/small_scale/dead_leaves-mixed/dataset.json").read_text())
-    assert record["count"] == 4 and len(list(tmp_path.rglob("*.png"))) == 4
+    assert record["counts"] == {"train": 4} and len(list(tmp_path.rglob("*.png"))) == 4
 
 
 def test_large_scale_has_a_folder_and_a_resolution_of_its_own(tmp_path):

@@ -54,5 +54,6 @@ def test_a_task_of_the_slurm_array(tmp_path):
                 OPTIONS=f"{TINY} --gpus")
     assert done.returncode == 0, done.stderr
     images = tmp_path / "data/small_scale/dead_leaves-squares"
-    assert json.loads((images / "dataset.json").read_text())["count"] == len(list(images.rglob("*.jpg"))) == 1010
+    record = json.loads((images / "dataset.json").read_text())
+    assert record["counts"]["train"] == len(list(images.rglob("*.jpg"))) == 1010
     assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()

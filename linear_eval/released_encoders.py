@@ -1,13 +1,12 @@
-"""The encoders that the authors of the paper released.
+"""Download the encoders that the authors of the paper released.
 
-    python -m models.released                                  # all fourteen of small scale: SmallAlexNet
-    python -m models.released stat-wmm stylegan-oriented       # to encoders/small_scale/<name>/encoder.pth
-    python -m models.released --scale large                    # MoCo's ResNet-50, checkpoint_<epoch>.pth.tar
+    python -m linear_eval.released_encoders                          # all fourteen of small scale: SmallAlexNet
+    python -m linear_eval.released_encoders stat-wmm                 # to encoders/small_scale/stat-wmm/encoder.pth
+    python -m linear_eval.released_encoders --scale large            # MoCo's ResNet-50, checkpoint_<epoch>.pth.tar
 
-A file is kept only if it loads as an encoder of that architecture; source.json beside it says where it came from. What
-trains encoders leaves such a folder alone, and what evaluates them takes it like one of ours, as long as the file is
-that of the record. Until a file is checked
-it lies in <name>.incomplete, and the same command goes on there.
+A file is kept only if it loads as an encoder of that architecture; source.json beside it says where it came from.
+Training leaves such a folder alone. Probes take the encoder like one of ours, as long as the file is the recorded one.
+Until a file is checked it lies in <name>.incomplete, and the same command goes on there.
 """
 
 import os
@@ -16,7 +15,7 @@ from typing import Any
 
 from datasets.download import WrongFile
 from datasets.manifest import Kind, Release, fetch_all, options, releases
-from models.resnet50 import load_any_encoder
+from models import load_encoder
 from utils.cli import UserError, run
 from utils.files import read_record
 
@@ -27,7 +26,7 @@ def unpack(release: Release, file: Path, work: Path) -> tuple[Path, dict[str, An
     """A folder in `work` with the encoder in it, and {"file", "architecture"}. Raises WrongFile if it is none, or of
     another architecture."""
     try:
-        architecture = type(load_any_encoder(file)).__name__
+        architecture = type(load_encoder(file)).__name__
     except UserError as problem:
         raise WrongFile(str(problem)) from None
     if architecture != release.architecture:
@@ -52,7 +51,7 @@ def check_downloaded(path: Path, sha256: str) -> None:
     if record["file"] == path.name and record["sha256"] != sha256:
         raise UserError(f"{path} is not the file that was downloaded (its sha256 is {sha256[:12]}..., in {RECORD} "
                         f"{record['sha256'][:12]}...); remove {path.parent} and download it again: python -m "
-                        "models.released --help")
+                        "linear_eval.released_encoders --help")
 
 
 def describe(folder: Path, facts: dict[str, Any]) -> str:
@@ -60,7 +59,7 @@ def describe(folder: Path, facts: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    args = options("python -m models.released", __doc__, "encoders").parse_args()
+    args = options("python -m linear_eval.released_encoders", __doc__, "encoders").parse_args()
     chosen = releases("encoders", args.scale, args.names, args.url)
     kind = Kind(RECORD, {"file": str, "architecture": str}, unpack, whole, describe)
     return int(fetch_all(chosen, args.output / f"{args.scale}_scale", kind) > 0)

@@ -4,12 +4,12 @@ the fast ones are tested against and measured beside."""
 import numpy as np
 from pyrtools.pyramids import SteerablePyramidSpace
 
-from benchmarks.plain_generators import spectrum_passes
 from generators.colour_model import mondrian, principal_axes
 from generators.process import stream_key, white_noise
 from generators.spectrum import draw_exponents
 from generators.statistical_model import COLOUR_BINS, ROUNDS, StatisticalModel, scales_for
 from generators.steerable_pyramid import ORIENTATIONS
+from tests.generators.plain_generators import spectrum_passes
 from utils.seeding import generator
 
 X = np.arange(-200, 200.5, 0.5)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from linear_eval import released_encoders
 from linear_eval.find import find_encoders
-from models import ResNet50, SmallAlexNet, load_encoder, released
+from models import ResNet50, SmallAlexNet, load_encoder
 from train_align_uniform.status import encoder_of
 from utils.cli import UserError
 from utils.run_folder import RunFolder
@@ -43,13 +44,13 @@ def moco() -> bytes:
 
 @pytest.fixture
 def ended(server, alexnet, tmp_path, monkeypatch, end):
-    """Runs `python -m models.released *arguments` here, on this server; returns exit code and what it prints."""
+    """Runs the command with `arguments` here, on this server; returns its exit code and what it prints."""
     server.files[SMALL] = alexnet
     monkeypatch.setenv("NOISE_LEARNING_URL", server.url)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["released", *map(str, arguments), "--output", str(tmp_path / "encoders")])
-        return end(released.main)
+        return end(released_encoders.main)
 
     return call
 
@@ -95,7 +96,7 @@ def test_what_evaluates_finds_it_and_what_trains_leaves_it_alone(command, tmp_pa
 def test_what_is_no_such_encoder_is_removed_and_can_be_had_anew(server, command, refuses, alexnet, moco, tmp_path):
     code = saved(Path("not only tensors"))
     for wrong, match in ((b"<html>Not found</html>", "is not a"), (alexnet[:-100], "is not a complete checkpoint"),
-                         (saved({"a": torch.zeros(1)}), "is a checkpoint of another architecture"),
+                         (saved({"a": torch.zeros(1)}), "holds neither a SmallAlexNet nor a ResNet-50"),
                          (saved({"state_dict": [1]}), "is not a state dict of tensors"),
                          (bytes([*alexnet[:20_000], alexnet[20_000] ^ 1, *alexnet[20_001:]]), "is damaged, in .*data"),
                          (alexnet.replace(b"PK\1\2\0\0\0\0", b"PK\1\2\0\0\x40\0"), "is not .* zip file version"),
