@@ -35,7 +35,9 @@ def worker_processes(number: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _start_worker() -> None:
-    """Runs first in each worker: ctrl-C is the parent's to handle, and a worker does not outlive a killed parent."""
+    """Runs first in each worker: what is sent to stop a whole group of processes (ctrl-C, torchrun) is the parent's to
+    handle, and a worker does not outlive a killed parent."""
+    os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

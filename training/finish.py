@@ -4,29 +4,27 @@ from typing import Any
 
 from models import save_encoder
 from models.resnet50 import load_any_encoder
-from train_align_uniform.trainer import Trainer
+from training.learner import Learner
 from utils.cli import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
 
-TERMS = ("loss", "align", "uniform")
+
+def finish(learner: Learner, run: RunFolder, seconds: float) -> None:
+    """Export, and then write the done-record. Raises UserError if metrics.jsonl lacks the last step."""
+    learner.export(run.path)
+    steps = run.metrics(*learner.shown)
+    if not steps or steps[-1]["step"] != learner.total_steps:
+        raise UserError(f"{run.metrics_path} lacks step {learner.total_steps}, which {run.path}/last.pth is at; put it "
+                        f"back, or delete {run.path} to start again")
+    run.finish(steps=learner.total_steps, seconds=round(seconds, 1),
+               **{name: steps[-1][name] for name in learner.shown},
+               encoder_sha256=sha256(run.path / "encoder.pth"))
 
 
-def export(trainer: Trainer, run: RunFolder) -> None:
-    """Write encoder.pth and then the done-record. Raises UserError if metrics.jsonl lacks the last step."""
-    encoder = run.path / "encoder.pth"
-    save_encoder(trainer.encoder, encoder)
-    steps = run.metrics(*TERMS)
-    if not steps or steps[-1]["step"] != trainer.step:
-        raise UserError(f"{run.metrics_path} lacks step {trainer.step}, which {run.path}/last.pth is at; put it back, "
-                        f"or delete {run.path} to start again")
-    run.finish(steps=trainer.step, seconds=round(trainer.seconds, 1), **{name: steps[-1][name] for name in TERMS},
-               encoder_sha256=sha256(encoder))
-
-
-def finished(run: RunFolder) -> dict[str, Any] | None:
-    """The done-record of a run whose encoder is as it was exported, or None."""
-    done = run.done("steps", "seconds", "align", "uniform")
+def finished(run: RunFolder, shown: tuple[str, ...]) -> dict[str, Any] | None:
+    """The done-record of a run, with the numbers `shown`, whose encoder is as it was exported; or None."""
+    done = run.done("steps", "seconds", *shown)
     encoder = run.path / "encoder.pth"
     if done is None or not encoder.is_file():
         return None

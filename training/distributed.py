@@ -6,8 +6,8 @@ Every process gathers the embeddings of the whole batch and computes the whole l
 gather adds up what the processes ask of an embedding, which is its gradient once for each of them, and DDP divides by
 their number: the gradient is that of one process, for any loss and for shares of unequal size.
 
-Before each step the processes agree that all have their images and none wants to stop. So an error in one (a worker
-that was killed, a full disk) ends all with a line each; a process that dies ends the others when its connection breaks.
+Every few steps the processes agree whether one of them was told to stop, so that all stop at the same step. An error in
+one (a worker that was killed, a full disk) ends it, and the others when its connection breaks, with a line each.
 """
 
 import contextlib
@@ -87,21 +87,26 @@ class Processes:
             return rows
         return _Gather.apply(rows, [len(part) for part in np.array_split(np.empty(batch), self.count)])
 
+    def most(self, number: float) -> float:
+        """The largest `number` of all processes; the same answer in all, once all are here."""
+        largest = torch.tensor(number, dtype=torch.float64)
+        if self.count > 1:
+            dist.all_reduce(largest, dist.ReduceOp.MAX, group=self.words)
+        return largest.item()
+
     def agree(self, stop: bool = False, problem: Exception | None = None) -> bool:
-        """Whether any process wants to stop; the same answer in all, once all are here.
+        """Whether any process wants to stop (`most`).
 
         Raises `problem`, and in the other processes UserError: an error in one ends all.
         """
-        worst = torch.tensor(2 if problem else int(stop))
         try:
-            if self.count > 1:
-                dist.all_reduce(worst, dist.ReduceOp.MAX, group=self.words)
+            worst = self.most(2 if problem else int(stop))
         finally:
             if problem:
                 raise problem
         if worst == 2:
             raise UserError("another process ended with an error; see what it says. The same command goes on")
-        return bool(worst)
+        return worst == 1
 
     @contextlib.contextmanager
     def as_one(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Which of the paper's fourteen encoders are trained, and which can be.
 
-    python -m train_align_uniform.status
-    python -m train_align_uniform.status --list ready       # names whose images are there and whose encoder is not
+    python -m training.status
+    python -m training.status --list ready       # names whose images are there and whose encoder is not
 """
 
 import shlex
@@ -49,7 +49,7 @@ def encoder_of(folder: Path) -> str:
 
 
 def main() -> None:
-    options = parser("python -m train_align_uniform.status", __doc__)
+    options = parser("python -m training.status", __doc__)
     options.add_argument("names", nargs="*", help="datasets (default: the fourteen the paper trained on)")
     options.add_argument("--data", type=Path, default=Path("data/small_scale"), help="folder of image folders")
     options.add_argument("--encoders", type=Path, default=Path("encoders/small_scale"), help="folder of run folders")

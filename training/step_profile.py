@@ -11,13 +11,16 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from train_align_uniform.trainer import Trainer
+from training.laps import listening
+from training.learner import Learner
+from training.update import Update
 
 PHASES = ("data", "views", "forward", "backward", "optimiser")
 WARM_UP = 3  # steps that are not counted
@@ -29,39 +32,44 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def pass_over_rest(trainer: Trainer) -> None:
-    """Leave out the smaller batch at the end of an epoch if it comes next."""
-    if len(trainer.order.batch(trainer.step)[1]) < trainer.config.batch_size:
-        trainer.step += 1
+class Profiled(Learner, Protocol):
+    """A learner of one encoder that can be profiled: it calls `lap` at the end of each of PHASES."""
+
+    device: torch.device
+    dtype: torch.dtype
+    update: Update
 
 
-def step_times(trainer: Trainer, steps: int) -> dict[str, list[float]]:
+def step_times(learner: Profiled, steps: int) -> dict[str, list[float]]:
     """Seconds of each phase, and of the whole "step", in `steps` steps of full batches after some to warm up."""
     times: dict[str, list[float]] = defaultdict(list)
-    before = 0.0
+    number, full, before = 0, 0, 0.0
 
     def lap(phase: str) -> None:
         nonlocal before
-        synchronize(trainer.device)
+        synchronize(learner.device)
         now = time.perf_counter()
         times[phase].append(now - before)
         before = now
 
-    trainer.lap = lap
     try:
-        for _ in range(WARM_UP + steps):
-            pass_over_rest(trainer)
-            synchronize(trainer.device)
-            before = start = time.perf_counter()
-            trainer.train_step()
-            synchronize(trainer.device)
-            times["step"].append(time.perf_counter() - start)
+        with listening(lap):
+            while len(times["step"]) < WARM_UP + steps:
+                synchronize(learner.device)
+                before = start = time.perf_counter()
+                images = int(learner.step(number)["images"])
+                synchronize(learner.device)
+                times["step"].append(time.perf_counter() - start)
+                number, full = number + 1, max(full, images)
+                if images < full:  # the rest at the end of an epoch
+                    for values in times.values():
+                        values.pop()
     finally:
-        trainer.close()
+        learner.close()
     return {phase: values[WARM_UP:] for phase, values in times.items()}
 
 
-def work(trainer: Trainer) -> tuple[int, int]:
+def work(learner: Profiled) -> tuple[int, int]:
     """(operations, bytes) of a step: see the module. A multiplication and an addition are two operations."""
     saved: dict[int, int] = {}  # by address: what several operations keep is there once
 
@@ -69,14 +77,11 @@ def work(trainer: Trainer) -> tuple[int, int]:
         saved[tensor.data_ptr()] = max(saved.get(tensor.data_ptr(), 0), tensor.numel() * tensor.element_size())
         return tensor
 
-    pass_over_rest(trainer)
     counter = FlopCounterMode(display=False)
     with counter, saved_tensors_hooks(keep, lambda tensor: tensor):
-        trainer.train_step()
-    trainer.close()
-    weights = sum(p.numel() * p.element_size() for p in trainer.encoder.parameters())
-    state = sum(value.numel() * value.element_size() for values in trainer.optimizer.state.values()
-                for value in values.values())
+        learner.step(0)  # a full batch
+    learner.close()
+    weights, state = learner.update.sizes()
     # Activations are written and read; gradients too; the optimiser reads and writes the weights and its state.
     return counter.get_total_flops(), 2 * sum(saved.values()) + 4 * weights + 2 * state
 
@@ -103,13 +108,13 @@ def speeds(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
     return 2 * size**3 / product, 2 * source.numel() * source.element_size() / copy
 
 
-def profile(trainer: Trainer, steps: int) -> str:
-    """A table of the phases of `steps` steps, medians, with the floors below. The trainer's weights change."""
-    times = step_times(trainer, steps)
+def profile(learner: Profiled, steps: int) -> str:
+    """A table of the phases of `steps` steps, medians, with the floors below. The learner's weights change."""
+    times = step_times(learner, steps)
     median = {phase: statistics.median(values) for phase, values in times.items()}
-    operations, size = work(trainer)
-    arithmetic, memory = speeds(trainer.device, trainer.dtype)
-    batch, step = trainer.config.batch_size, median["step"]
+    operations, size = work(learner)
+    arithmetic, memory = speeds(learner.device, learner.dtype)
+    batch, step = learner.update.options.batch_size, median["step"]
     lines = [f"{'phase':12}{'ms':>10}{'share':>9}"]
     lines += [f"{phase:12}{1e3 * median[phase]:10.2f}{median[phase] / step:9.1%}" for phase in (*PHASES, "step")]
     return "\n".join([

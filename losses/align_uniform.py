@@ -1,10 +1,9 @@
-"""Alignment and uniformity on the unit sphere (Wang & Isola, ICML 2020, section 4.1), and NT-Xent to compare with."""
+"""Alignment and uniformity on the unit sphere (Wang & Isola, ICML 2020, section 4.1)."""
 
 import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 CHUNK = 4096  # rows whose pairs are held at a time: above it uniformity takes CHUNK x N numbers of memory, not N²
@@ -55,16 +54,3 @@ def align_uniform_loss(x: Tensor, y: Tensor, align_w: float = 1.0, unif_w: float
     align = align_loss(x, y, align_alpha)
     uniform = (uniform_loss(x, unif_t) + uniform_loss(y, unif_t)) / 2
     return align_w * align + unif_w * uniform, align, uniform
-
-
-def nt_xent_loss(x: Tensor, y: Tensor, temperature: float = 0.5) -> Tensor:
-    """NT-Xent (Chen et al., "A simple framework for contrastive learning", ICML 2020, equation 1).
-
-    Each of the 2N views must tell its partner from the 2N - 2 others by cosine / temperature: a mean cross-entropy. x,
-    y: float [N, D], unit rows, row i of both from image i. Returns a scalar; log(2N - 1) if all rows are one point.
-    """
-    views = torch.cat([x, y])
-    scores = views @ views.T / temperature
-    scores = scores.masked_fill(torch.eye(len(views), dtype=torch.bool, device=x.device), -math.inf)
-    partner = torch.arange(len(views), device=x.device).roll(len(x))
-    return F.cross_entropy(scores, partner)

@@ -1,10 +1,12 @@
 """Both views through the encoder, with BatchNorm statistics as two GPUs under DataParallel compute them."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from training.distributed import Processes
 
 
 @contextlib.contextmanager
@@ -44,3 +46,17 @@ def embed_pair(encoder: nn.Module, x: Tensor, y: Tensor, batch_norm: str = "per-
     zx = encoder(x)
     with running_statistics_frozen(encoder):
         return zx, encoder(y)
+
+
+def pair_model(encoder: nn.Module, batch_norm: str, device: torch.device, gpus: Sequence[int], compiled: bool,
+               processes: Processes) -> tuple[nn.Module, nn.Module]:
+    """`encoder` on `device`, ready to train, and the PairEncoder of it: on two GPUs under DataParallel, of several
+    processes under DistributedDataParallel."""
+    encoder = encoder.to(device, memory_format=torch.channels_last).train()
+    if processes.count > 1 and device.type == "cuda":  # torch has none for CPUs, which normalise their own share
+        encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
+    parallel = nn.DataParallel(encoder, list(gpus)) if len(gpus) == 2 else encoder
+    if compiled:
+        parallel = torch.compile(parallel, dynamic=False)
+    model: nn.Module = PairEncoder(parallel, batch_norm)
+    return encoder, nn.parallel.DistributedDataParallel(model) if processes.count > 1 else model

@@ -1,6 +1,6 @@
 """Training curves of a run, from its metrics.jsonl.
 
-    python -m train_align_uniform.curves encoders/small_scale/dead_leaves-mixed --output curves.png
+    python -m training.curves encoders/small_scale/dead_leaves-mixed --output curves.png
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ def draw_curves(metrics: list[dict[str, float]], path: Path) -> None:
 
 
 def main() -> None:
-    p = parser("python -m train_align_uniform.curves", __doc__)
+    p = parser("python -m training.curves", __doc__)
     p.add_argument("run", type=Path, help="run folder")
     p.add_argument("--output", type=Path, required=True, help="PNG file to write")
     args = p.parse_args()
