@@ -29,7 +29,7 @@ def option(default: Any, help: str, choices: tuple[str, ...] | None = None, *, t
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[str] = (), **defaults: Any) -> None:
-    """An option for each field of the dataclass `cls` but the `fixed` ones; `defaults` take the place of the fields'."""
+    """An option for each field of the dataclass `cls` but the `fixed` ones; `defaults` replace the fields'."""
     groups: dict[str, Any] = {"": parser}
     for field in dataclasses.fields(cls):
         if field.name in fixed:

@@ -22,7 +22,7 @@ from PIL import Image
 from datasets import manifest, released
 from datasets.folder import list_images
 from datasets.manifest import releases
-from train_align_uniform.status import images_of
+from training.status import images_of
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train_align_uniform import losses
-from train_align_uniform.losses import align_loss, align_uniform_loss, nt_xent_loss, uniform_loss
+from losses import align_uniform
+from losses.align_uniform import align_loss, align_uniform_loss, uniform_loss
 
 
 def slow_align(x: Tensor, y: Tensor, alpha: float) -> Tensor:
@@ -91,22 +91,5 @@ def test_parts_are_the_whole(count, monkeypatch):
     """Values and gradients, in float64, of batches above the size that is computed at once."""
     x = sphere(count)
     whole = value_and_gradient(uniform_loss, x)
-    monkeypatch.setattr(losses, "CHUNK", 4)
+    monkeypatch.setattr(align_uniform, "CHUNK", 4)
     torch.testing.assert_close(value_and_gradient(uniform_loss, x), whole, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("temperature", [0.1, 0.5])
-def test_nt_xent_is_its_definition(temperature):
-    x, y = sphere(7), sphere(7, seed=1)
-
-    def slow(x: Tensor, y: Tensor) -> Tensor:
-        views, terms = torch.cat([x, y]), []
-        for i in range(14):
-            similar = [(views[i] @ views[k] / temperature).exp() for k in range(14)]
-            terms.append(-(similar[(i + 7) % 14] / (sum(similar) - similar[i])).log())
-        return torch.stack(terms).mean()
-
-    torch.testing.assert_close(value_and_gradient(lambda *v: nt_xent_loss(*v, temperature), x, y),
-                               value_and_gradient(slow, x, y))
-    point = torch.eye(4)[:1].repeat(6, 1)
-    assert nt_xent_loss(point, point).item() == pytest.approx(math.log(11))

@@ -1,9 +1,11 @@
 """The command in this process or in one of its own, and two runs compared down to the bit."""
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,33 +14,14 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models.checkpoint import load_torch
-from train_align_uniform.__main__ import main
-from utils.cli import run
+from train_align_uniform.__main__ import TRAINER
+from training.command import command as train_command
 from utils.run_folder import RunFolder
 
+ROOT = Path(__file__).parents[2]
 TIMES = {"seconds", "images_per_s"}
 
-# The command with a checkpoint after every step; step `sys.argv[1]` says "ready" and waits for a line.
-DRIVER = """
-import sys
-from train_align_uniform import loop, trainer
-from train_align_uniform.__main__ import main
-from train_align_uniform.schedule import SaveClock
-from utils.cli import run
-
-stop, sys.argv = int(sys.argv[1]), sys.argv[1:]
-loop.SaveClock = lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0)
-update = trainer.Trainer.update
-
-def halting(self, x, y):
-    if self.step + 1 == stop:
-        print("ready", flush=True)
-        sys.stdin.readline()
-    return update(self, x, y)
-
-trainer.Trainer.update = halting
-run(main)
-"""
+DRIVER = Path(__file__).with_name("driver.py")
 
 
 def flatten(value: object, name: str = "") -> dict[str, object]:
@@ -72,11 +55,11 @@ def assert_same_run() -> Callable[[Path, Path], None]:
         assert metrics(a) == metrics(b)
         assert [line["step"] for line in metrics(a)] == list(range(1, len(metrics(a)) + 1))
         shown = [curves(folder) for folder in (a, b)]
-        assert shown[0].keys() == {"loss", "align", "uniform", "lr", "images_per_s"}
+        assert shown[0].keys() == shown[1].keys() and "loss" in shown[0]
         for name in shown[0].keys() - TIMES:
             assert shown[0][name] == shown[1][name], name
         for curve in shown:
-            assert [step for step, _ in curve["images_per_s"]] == [line["step"] for line in metrics(a)]
+            assert [step for step, _ in curve["loss"]] == [line["step"] for line in metrics(a)]
         assert (a / "encoder.pth").read_bytes() == (b / "encoder.pth").read_bytes()
         states = [flatten(load_torch(folder / "last.pth")) for folder in (a, b)]
         assert states[0].keys() == states[1].keys()
@@ -90,15 +73,9 @@ def assert_same_run() -> Callable[[Path, Path], None]:
 
 
 @pytest.fixture
-def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+def command(end) -> Callable[..., tuple[int, str, str]]:
     """Runs `python -m train_align_uniform *arguments` in this process: (exit code, stdout, stderr)."""
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train_align_uniform", *map(str, arguments)])
-        with pytest.raises(SystemExit) as info:
-            run(main)
-        return info.value.code, *capsys.readouterr()
-
-    return call
+    return lambda *arguments: end(lambda: train_command(TRAINER, list(map(str, arguments))))
 
 
 @pytest.fixture
@@ -115,15 +92,37 @@ def refused(command) -> Callable[..., None]:
 
 @pytest.fixture
 def launch(start) -> Callable[..., subprocess.Popen]:
-    """Starts the command in a process of its own, with a checkpoint after every step, halted before step `stop`; the
-    code `first` runs before it."""
-    def call(stop: int, *arguments: object, first: str = "") -> subprocess.Popen:
-        process = start(["-c", first + DRIVER, stop, *arguments], stdin=subprocess.PIPE)
-        while stop and process.stdout.readline() != "ready\n":
+    """Starts the command in a process of its own, to which `what` happens (`driver`); waits where it halts."""
+    def call(what: str, *arguments: object) -> subprocess.Popen:
+        process = start([DRIVER, what, *arguments], stdin=subprocess.PIPE)
+        while "halt" in what and process.stdout.readline() != "ready\n":
             assert process.poll() is None, process.stderr.read()
         return process
 
     return call
+
+
+@pytest.fixture(scope="module")
+def together() -> Iterator[Callable[..., list[subprocess.Popen]]]:
+    """Starts two processes as torchrun does; what still runs in the end is killed."""
+    started: list[subprocess.Popen] = []
+
+    def call(arguments: list[object], **environment: str) -> list[subprocess.Popen]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1",
+                  "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", **environment}
+        processes = [subprocess.Popen([sys.executable, *map(str, arguments)], cwd=ROOT, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in (0, 1)]
+        started.extend(processes)
+        return processes
+
+    yield call
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

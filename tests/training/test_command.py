@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import sys
 import time
 from pathlib import Path
 from unittest.mock import ANY
@@ -12,7 +11,8 @@ import pytest
 from PIL import Image
 
 from models.checkpoint import load_torch
-from train_align_uniform.__main__ import main
+from train_align_uniform.__main__ import TRAINER
+from training.command import command as train_command
 from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
@@ -33,7 +33,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     ("--gpus", ["--gpus", "97"]),
     ("width must lie between", ["--width", "0"]),
     ("width must lie between", ["--width", "nan"]),
-    ("--warmup_steps must be at least 0", ["--warmup_steps", "-1"]),
+    ("--temperature must be above 0", ["--loss", "nt-xent", "--temperature", "0"]),
 ])
 def test_options_that_cannot_be(refused, image_folder, tmp_path, said, arguments):
     refused(said, "--data", image_folder, "--output", tmp_path / "run", *TINY, *arguments)
@@ -41,7 +41,7 @@ def test_options_that_cannot_be(refused, image_folder, tmp_path, said, arguments
 
 
 @pytest.mark.parametrize("arguments", [["--lr", "nan"], ["--lr", "1e39"], ["--momentum", "-1"], ["--epochs", "0"],
-                                       ["--unif_t", "two"], ["--learning_rate", "1"]])
+                                       ["--unif_t", "two"], ["--warmup_steps", "-1"], ["--learning_rate", "1"]])
 def test_values_that_are_no_values_end_in_one_line(command, image_folder, tmp_path, arguments):
     code, _, err = command("--data", image_folder, "--output", tmp_path / "run", *arguments)
     assert code == 2
@@ -96,9 +96,7 @@ def test_mixed_sizes_with_resize_and_cache(command, make_images, tmp_path):
 def whole(image_folder, tmp_path_factory) -> Path:
     """The finished run that no one interrupted."""
     output = tmp_path_factory.mktemp("whole") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train_align_uniform", "--data", str(image_folder), "--output", str(output), *TINY])
-        assert main() == 0
+    assert train_command(TRAINER, ["--data", str(image_folder), "--output", str(output), *TINY]) == 0
     return output
 
 
@@ -157,7 +155,7 @@ def test_a_loss_that_is_not_finite(refused, image_folder, tmp_path):
 
 def test_sigterm_saves_and_the_same_command_goes_on(launch, command, whole, image_folder, tmp_path, assert_same_run):
     output = tmp_path / "run"
-    process = launch(4, "--data", image_folder, "--output", output, *TINY)
+    process = launch("halt=4", "--data", image_folder, "--output", output, *TINY)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate("\n")
     assert (process.returncode, err) == (143, "")
@@ -168,25 +166,14 @@ def test_sigterm_saves_and_the_same_command_goes_on(launch, command, whole, imag
     assert_same_run(whole, output)
 
 
-FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-
-
-def test_a_disk_too_full_for_the_curves_is_one_line(start, image_folder, whole, tmp_path):  # `whole` has packed
-    code = FULL_DISK.replace("50_000", "1000") + ("from train_align_uniform.__main__ import RunFolder, main, run\n"
-                                                  "RunFolder.log = lambda run, **values: None\nrun(main)")
-    process = start(["-c", code, "--data", image_folder, "--output", tmp_path / "run", *TINY, "--steps", 15])
-    _, err = process.communicate()
-    assert (process.returncode, err) == (1, f"error: {tmp_path}/run/tensorboard: File too large\n")
-
-
 def test_sigkill_then_a_full_disk_then_the_end(launch, command, whole, image_folder, tmp_path, assert_same_run):
     output = tmp_path / "run"
-    process = launch(5, "--data", image_folder, "--output", output, *TINY)  # in the second epoch
+    process = launch("halt=5", "--data", image_folder, "--output", output, *TINY)  # in the second epoch
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert load_torch(output / "last.pth")["step"] == 4
-    process = launch(0, "--data", image_folder, "--output", output, *TINY, first=FULL_DISK)
+    process = launch("disk=50000", "--data", image_folder, "--output", output, *TINY)
     _, err = process.communicate()
     assert (process.returncode, err) == (1, f"error: {output}/last.pth: File too large\n")
     assert load_torch(output / "last.pth")["step"] == 4
@@ -197,7 +184,7 @@ def test_sigkill_then_a_full_disk_then_the_end(launch, command, whole, image_fol
 
 def test_a_second_ctrl_c_ends_at_once(launch, image_folder, tmp_path):
     """The first waits for the end of a step; torchrun passes it on within milliseconds, which is no second one."""
-    process = launch(3, "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    process = launch("halt=3", "--data", image_folder, "--output", tmp_path / "run", *TINY)
     for pause in (0.1, 1.5):
         process.send_signal(signal.SIGINT)
         time.sleep(pause)
@@ -208,7 +195,7 @@ def test_a_second_ctrl_c_ends_at_once(launch, image_folder, tmp_path):
 
 
 def test_training_goes_on_when_its_listener_has_left(launch, command, whole, image_folder, tmp_path, assert_same_run):
-    process = launch(3, "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    process = launch("halt=3", "--data", image_folder, "--output", tmp_path / "run", *TINY)
     process.stdout.close()
     process.stdin.write("\n")
     process.stdin.close()
@@ -223,7 +210,7 @@ def test_other_images_under_the_same_names_are_refused(launch, refused, make_ima
     (folder / "dataset.json").write_text('{"name": "blocks", "count": 22}')
     first, second = sorted((folder / "train" / "00000000").iterdir())[:2]
     arguments = ["--data", folder, "--output", tmp_path / "run", *TINY]
-    process = launch(3, *arguments)
+    process = launch("halt=3", *arguments)
     process.kill()
     process.communicate()
     first.rename(tmp_path / "kept.jpg")
@@ -245,7 +232,7 @@ def test_a_finished_run_keeps_its_environment(command, whole, image_folder):
 def test_sigkill_at_random_moments(launch, command, whole, image_folder, tmp_path, assert_same_run, seed):
     output, moments = tmp_path / "run", random.Random(seed)
     for _ in range(4):
-        process = launch(0, "--data", image_folder, "--output", output, *TINY)
+        process = launch("-", "--data", image_folder, "--output", output, *TINY)
         while not (output / "metrics.jsonl").exists() and process.poll() is None:
             time.sleep(0.001)  # the first start: wait for the first step
         lines = (output / "metrics.jsonl").read_text().count("\n")
@@ -262,7 +249,7 @@ def test_sigkill_at_random_moments(launch, command, whole, image_folder, tmp_pat
 
 @pytest.mark.slow
 def test_two_processes_in_one_folder(launch, start, image_folder, tmp_path):
-    first = launch(2, "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    first = launch("halt=2", "--data", image_folder, "--output", tmp_path / "run", *TINY)
     second = start(["-m", "train_align_uniform", "--data", image_folder, "--output", tmp_path / "run", *TINY])
     _, err = second.communicate()
     assert second.returncode == 1

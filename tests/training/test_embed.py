@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from losses.align_uniform import align_uniform_loss
 from models import SmallAlexNet
-from train_align_uniform.embed import embed_pair, running_statistics_frozen
-from train_align_uniform.losses import align_uniform_loss
+from training.embed import embed_pair, running_statistics_frozen
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,10 @@ from datasets.writer import write_image_folder
 from generators.named import load
 from models import load_encoder
 from models.checkpoint import load_torch
-from train_align_uniform.__main__ import main, of_process, parse
+from train_align_uniform.__main__ import TRAINER
+from training.command import command as train_command
+from training.command import parse
+from training.sources import find_source
 from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
@@ -33,9 +35,7 @@ def finite(tmp_path_factory, start_module) -> Path:
 def start_module():
     """Runs the command to its end in this process."""
     def call(*arguments: object) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["train_align_uniform", *map(str, arguments)])
-            assert main() == 0
+        assert train_command(TRAINER, list(map(str, arguments))) == 0
 
     return call
 
@@ -50,7 +50,7 @@ def test_a_finite_set_is_the_png_folder(finite, command, tmp_path, assert_same_r
 
 
 def test_sigkill_then_another_number_of_workers(finite, launch, command, tmp_path, assert_same_run):
-    process = launch(5, *FINITE, "--output", tmp_path / "run", *TINY, "--workers", "1")  # in the second epoch
+    process = launch("halt=5", *FINITE, "--output", tmp_path / "run", *TINY, "--workers", "1")  # in the second epoch
     process.kill()
     process.communicate()
     assert load_torch(tmp_path / "run" / "last.pth")["step"] == 4
@@ -59,14 +59,11 @@ def test_sigkill_then_another_number_of_workers(finite, launch, command, tmp_pat
     assert_same_run(finite, tmp_path / "run")
 
 
-NOT_FAR_AHEAD = "from train_align_uniform import images\nimages.UNDER_WAY, images.PART = 0, 8"
-
-
 def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_module, tmp_path, assert_same_run,
                                                        rendering_child):
     start_module(*LEAVES, "--output", tmp_path / "whole", *TINY, "--workers", "1")
     arguments = [*LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1"]
-    process = launch(3, *arguments, first=NOT_FAR_AHEAD)
+    process = launch("halt=3,near=8", *arguments)
     os.kill(rendering_child(process.pid), signal.SIGKILL)
     _, err = process.communicate("\n")
     assert process.returncode == 1
@@ -105,16 +102,16 @@ def test_beside_a_gpu_a_process_takes_it_if_it_can(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    monkeypatch.setattr(sys, "argv", ["train", "--data", name, "--output", "none", "--workers", "1"])
+    args = parse(TRAINER, ["--data", name, "--output", "none", "--workers", "1"])
     for device, expected in (("cpu", "cpu"), ("cuda", "cuda" if name in ("stat-wmm", "stylegan-random") else "cpu")):
-        data, open_images = of_process(parse(), torch.device(device))
+        data, open_images = find_source(args, torch.device(device))
         assert getattr(open_images().process, "device", "cpu") == expected
         assert data["record"]["name"] == name
 
 
 def test_sigterm_to_the_workers_too_saves(launch, rendering_child, tmp_path):
     """As torchrun and Slurm do it: the step that lacks its images is not taken."""
-    process = launch(3, *LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1", first=NOT_FAR_AHEAD)
+    process = launch("halt=3,near=8", *LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1")
     worker = rendering_child(process.pid)
     process.send_signal(signal.SIGTERM)
     os.kill(worker, signal.SIGTERM)

@@ -5,7 +5,7 @@ import threading
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from train_align_uniform.events import scalars
+from training.events import scalars
 
 
 def test_points_are_there_at_once_and_what_a_resumed_run_repeats_is_dropped(tmp_path):

@@ -56,8 +56,7 @@ def test_runs_of_the_first_release_have_no_hash(command, arguments, tmp_path):
 
 
 def test_a_finished_run_says_so_before_anything_else(command, arguments, image_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("train_align_uniform.__main__.packed_images", None)
-    monkeypatch.setattr("train_align_uniform.__main__.Trainer", None)
+    monkeypatch.setattr("training.sources.packed_images", None)
     code, out, err = command(*arguments)
     assert (code, err) == (0, "") and out.count("\n") == 1 and "encoder.pth: 2 steps in " in out
 

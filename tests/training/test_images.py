@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from generators.named import load
-from train_align_uniform.distributed import ALONE, Processes
-from train_align_uniform.images import PART, PackedImages, RenderedImages
-from train_align_uniform.order import Order
+from training.distributed import ALONE, Processes
+from training.images import PART, PackedImages, RenderedImages
+from training.order import Order
 from utils.cli import UserError
 
 

@@ -1,117 +1,104 @@
-import dataclasses
+"""The loop with a toy learner that knows nothing but `training/`: it trains, saves, resumes, and stops when told to."""
+
+import functools
 import os
+import re
 import signal
+import subprocess
+import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from models import load_encoder
-from models.checkpoint import load_torch
-from train_align_uniform import loop
-from train_align_uniform.images import PackedImages
-from train_align_uniform.loop import fit, stop_signals
-from train_align_uniform.schedule import SaveClock
-from train_align_uniform.trainer import Config, Trainer
+from models.checkpoint import load_torch, save_torch
+from training import loop
+from training.loop import stop_signals, train
+from training.schedule import SaveClock
 from utils.cli import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
 
-CPU = torch.device("cpu")
-SMALL = Config(batch_size=8, steps=7, width=1 / 32, momentum=0.9, warmup_steps=2, lr=0.05)
+from .toy import Toy
 
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    """22 images of coarse colour blocks: batches of 8, 8 and 6 make an epoch."""
-    blocks = np.random.default_rng(0).integers(0, 256, (22, 5, 5, 3), dtype=np.uint8)
-    return np.stack([np.asarray(Image.fromarray(b).resize((40, 40), Image.Resampling.NEAREST)) for b in blocks])
+TOY = Path(__file__).with_name("toy.py")
 
 
 @pytest.fixture
 def save_always(monkeypatch):
     """A checkpoint after every step."""
-    monkeypatch.setattr(loop, "SaveClock", lambda start, cost: SaveClock(start, cost, share=1e9, every=0.0))
+    monkeypatch.setattr(loop, "SaveClock", functools.partial(SaveClock, share=1e9, every=0.0))
 
 
-def train(images: np.ndarray, folder: Path, config: Config = SMALL) -> int:
-    with RunFolder.open(folder, dataclasses.asdict(config)) as run:
-        return fit(Trainer(config, PackedImages(images), CPU), run)
+def fit(folder: Path, learner: Toy | None = None) -> int:
+    with RunFolder.open(folder, {}) as run:
+        return train(learner or Toy(), run)
 
 
 class PowerCut(Exception):
     pass
 
 
-def cut_before_step(monkeypatch, number: int) -> None:
-    """Step `number`, counted from 1, of any trainer raises, and nothing is saved on the way out."""
-    update = Trainer.update
+class Cut(Toy):
+    """Something happens before step `number`, counted from 1."""
 
-    def cut(self, x, y):
-        if self.step + 1 == number:
-            raise PowerCut
-        return update(self, x, y)
+    def __init__(self, number: int, what=None):
+        super().__init__()
+        self.number, self.what = number, what
 
-    monkeypatch.setattr(Trainer, "update", cut)
+    def step(self, number: int) -> dict[str, torch.Tensor]:
+        if number + 1 == self.number:
+            if self.what is None:
+                raise PowerCut
+            self.what(self)
+        return super().step(number)
 
 
-@pytest.mark.parametrize("stops", [[1], [2], [3], [4], [7], [2, 5, 6]])
-def test_interrupted_and_resumed_is_uninterrupted(images, tmp_path, save_always, monkeypatch, assert_same_run, stops):
-    assert train(images, tmp_path / "whole") == 0
+def test_a_run_learns_and_ends_with_an_export_and_a_record(tmp_path):
+    assert fit(tmp_path) == 0
+    lines = RunFolder(tmp_path).metrics()
+    assert [line["step"] for line in lines] == list(range(1, 41))
+    assert lines[-1]["loss"] < 0.1 * lines[0]["loss"]
+    assert RunFolder(tmp_path).done() == {"steps": 40, "seconds": pytest.approx(lines[-1]["seconds"], abs=0.06),
+                                        "loss": lines[-1]["loss"],
+                                        "encoder_sha256": sha256(tmp_path / "encoder.pth")}
+    weights = load_torch(tmp_path / "encoder.pth")
+    assert torch.equal(weights["weight"], load_torch(tmp_path / "last.pth")["map"]["weight"])
+
+
+@pytest.mark.parametrize("stops", [[1], [2], [40], [2, 5, 6]])
+def test_interrupted_and_resumed_is_uninterrupted(tmp_path, save_always, assert_same_run, stops):
+    assert fit(tmp_path / "whole") == 0
     for stop in stops:
-        with monkeypatch.context() as patch:
-            cut_before_step(patch, stop)
-            with pytest.raises(PowerCut):
-                train(images, tmp_path / "parts")
-    assert train(images, tmp_path / "parts") == 0
+        with pytest.raises(PowerCut):
+            fit(tmp_path / "parts", Cut(stop))
+    assert fit(tmp_path / "parts") == 0
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_what_was_logged_after_the_last_checkpoint_is_not_doubled(images, tmp_path, monkeypatch, assert_same_run):
-    assert train(images, tmp_path / "whole") == 0
+def test_what_was_logged_after_the_last_checkpoint_is_not_doubled(tmp_path, monkeypatch, assert_same_run):
+    assert fit(tmp_path / "whole") == 0
     clock = SaveClock(0.0, 0.0)
     with monkeypatch.context() as patch:  # one checkpoint, after step 2; then cut in step 6
         patch.setattr(loop, "SaveClock", lambda start, cost: clock)
         patch.setattr(clock, "due", lambda now: len(RunFolder(tmp_path / "parts").metrics()) == 2)
-        cut_before_step(patch, 6)
         with pytest.raises(PowerCut):
-            train(images, tmp_path / "parts")
+            fit(tmp_path / "parts", Cut(6))
     assert load_torch(tmp_path / "parts" / "last.pth")["step"] == 2
     assert len(RunFolder(tmp_path / "parts").metrics()) == 5
-    assert train(images, tmp_path / "parts") == 0
-    assert_same_run(tmp_path / "whole", tmp_path / "parts")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"batch_norm": "joint"}, {"cosine": True}])
-def test_other_recipes_resume_too(images, tmp_path, save_always, monkeypatch, assert_same_run, changes):
-    config = dataclasses.replace(SMALL, **changes)
-    assert train(images, tmp_path / "whole", config) == 0
-    with monkeypatch.context() as patch:
-        cut_before_step(patch, 5)
-        with pytest.raises(PowerCut):
-            train(images, tmp_path / "parts", config)
-    assert train(images, tmp_path / "parts", config) == 0
+    assert fit(tmp_path / "parts") == 0
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_finishes_the_step_saves_and_gives_the_handlers_back(images, tmp_path, monkeypatch, number):
+def test_a_signal_finishes_the_step_saves_and_gives_the_handlers_back(tmp_path, assert_same_run, number):
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-    update = Trainer.update
-
-    def signalled(self, x, y):
-        if self.step == 2:
-            os.kill(os.getpid(), number)
-        return update(self, x, y)
-
-    monkeypatch.setattr(Trainer, "update", signalled)
-    assert train(images, tmp_path) == 128 + number
-    assert load_torch(tmp_path / "last.pth")["step"] == 3
-    assert not (tmp_path / "encoder.pth").exists()
+    assert fit(tmp_path / "parts", Cut(3, lambda learner: os.kill(os.getpid(), number))) == 128 + number
+    assert load_torch(tmp_path / "parts" / "last.pth")["step"] == 3
+    assert not (tmp_path / "parts" / "encoder.pth").exists()
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+    assert fit(tmp_path / "parts") == fit(tmp_path / "whole") == 0
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_handlers_come_back_after_an_exception():
@@ -121,164 +108,89 @@ def test_handlers_come_back_after_an_exception():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_run_ends_with_an_encoder_and_a_record(images, tmp_path):
-    train(images, tmp_path)
-    encoder, last = load_encoder(tmp_path / "encoder.pth"), load_torch(tmp_path / "last.pth")
-    assert all(torch.equal(value, last["encoder"][name]) for name, value in encoder.state_dict().items())
-    final = RunFolder(tmp_path).metrics()[-1]
-    assert RunFolder(tmp_path).done() == {"steps": 7, "seconds": pytest.approx(final["seconds"], abs=0.06),
-                                        **{name: final[name] for name in ("loss", "align", "uniform")},
-                                        "encoder_sha256": sha256(tmp_path / "encoder.pth")}
-    assert final["loss"] == pytest.approx(final["align"] + final["uniform"], rel=1e-5)
-    assert [line["epoch"] for line in RunFolder(tmp_path).metrics()] == [0, 0, 0, 1, 1, 1, 2]
+def spoil_gradient(learner: Toy) -> None:
+    learner.map.weight.register_hook(lambda gradient: gradient * float("inf"))
 
 
-def poison_step(monkeypatch, number: int, what: str) -> None:
-    """Make the views or a gradient of step `number` NaN or infinite."""
-    if what == "views":
-        views = Trainer.views
-        monkeypatch.setattr(Trainer, "views", lambda self, step: [
-            view * (float("nan") if step + 1 == number else 1.0) for view in views(self, step)])
-    else:
-        update = Trainer.update
-
-        def poisoned(self, x, y):
-            if self.step + 1 == number:
-                self.encoder.blocks[0][0].weight.register_hook(lambda gradient: gradient * float("inf"))
-            return update(self, x, y)
-
-        monkeypatch.setattr(Trainer, "update", poisoned)
-
-
-@pytest.mark.parametrize(("what", "said"), [("views", "the loss became nan at step 4"),
-                                            ("gradient", "the gradient became (inf|nan) at step 4")])
-def test_a_bad_loss_or_gradient_changes_nothing(images, tmp_path, save_always, monkeypatch, what, said):
-    with monkeypatch.context() as patch:
-        cut_before_step(patch, 4)
-        with pytest.raises(PowerCut):
-            train(images, tmp_path)
-    before = (tmp_path / "last.pth").read_bytes()
-    poison_step(monkeypatch, 4, what)
-    run, trainer = RunFolder(tmp_path), Trainer(SMALL, PackedImages(images), CPU)
-    with pytest.raises(UserError, match=said):
-        fit(trainer, run)
-    assert (tmp_path / "last.pth").read_bytes() == before
-    assert not (tmp_path / "encoder.pth").exists() and run.done() is None
-    assert len(run.metrics()) == 3
-    state = load_torch(tmp_path / "last.pth")
-    for name, parameter in trainer.encoder.named_parameters():
-        assert torch.equal(parameter, state["encoder"][name])
-
-
-@pytest.mark.parametrize("steps", [1, 6])
-def test_weights_that_explode_are_not_saved(images, tmp_path, save_always, steps):
-    with pytest.raises(UserError, match="the norm of the weights became inf at step 1"):
-        train(images, tmp_path, dataclasses.replace(SMALL, lr=1e30, steps=steps, warmup_steps=0))
-    assert not (tmp_path / "last.pth").exists() and not (tmp_path / "encoder.pth").exists()
-
-
-def test_a_damaged_or_foreign_checkpoint_is_refused(images, tmp_path, save_always):
-    train(images, tmp_path / "a")
-    last = tmp_path / "a" / "last.pth"
-    whole = last.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", (tmp_path / "a" / "encoder.pth").read_bytes()):
-        last.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"a/last\.pth is not a (complete checkpoint|checkpoint of this run)"):
-            train(images, tmp_path / "a")
-        assert last.read_bytes() == damaged
-    last.write_bytes(whole)
-    with pytest.raises(UserError, match="is not a checkpoint of this run"):
-        Trainer(dataclasses.replace(SMALL, width=1 / 16), PackedImages(images), CPU).restore(last)
-
-
-def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(images):
-    trainer = Trainer(SMALL, PackedImages(images), CPU)
-    epochs = []
-    for epoch in range(3):
-        batches = [trainer.order.batch(3 * epoch + i) for i in range(3)]
-        assert [e for e, _ in batches] == [epoch] * 3
-        assert [len(indices) for _, indices in batches] == [8, 8, 6]
-        epochs.append(np.concatenate([indices for _, indices in batches]))
-        assert np.array_equal(np.sort(epochs[-1]), np.arange(22))
-    assert not np.array_equal(epochs[0], epochs[1])
-
-
-def test_order_and_views_are_a_function_of_seed_and_step(images):
-    first = Trainer(SMALL, PackedImages(images), CPU)
-    in_order = [(first.order.batch(step)[1], first.views(step)) for step in range(7)]
-    second = Trainer(SMALL, PackedImages(images), CPU)
-    for step in (6, 0, 3, 2):
-        assert np.array_equal(second.order.batch(step)[1], in_order[step][0])
-        assert all(map(torch.equal, second.views(step), in_order[step][1]))
-    x, y = in_order[0][1]
-    assert x.shape == (8, 3, 64, 64) and x.dtype == torch.float32
-    assert not torch.equal(x, y)
-    other = Trainer(dataclasses.replace(SMALL, seed=1), PackedImages(images), CPU)
-    assert not np.array_equal(other.order.batch(0)[1], in_order[0][0])
-
-
-@pytest.mark.parametrize(("count", "batch_size", "said"), [
-    (22, 1, "at least 2"), (22, 23, "22 images are fewer than one batch of 23"), (22, 7, "a last batch of one image"),
-    (22, 3, "a last batch of one image")])
-def test_sizes_that_cannot_be_trained_on(images, count, batch_size, said):
-    with pytest.raises(UserError, match=said):
-        Trainer(dataclasses.replace(SMALL, batch_size=batch_size), PackedImages(images[:count]), CPU)
-
-
-def test_training_learns(images, tmp_path):
-    train(images, tmp_path, dataclasses.replace(SMALL, batch_size=22, steps=30, lr=0.1, cosine=True, width=1 / 16))
-    losses = [line["loss"] for line in RunFolder(tmp_path).metrics()]
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.5
-
-
-def test_a_step_is_the_published_recipe(images):
-    """Two steps against torch's own SGD, written out."""
-    config = dataclasses.replace(SMALL, warmup_steps=0)
-    trainer, reference = Trainer(config, PackedImages(images), CPU), Trainer(config, PackedImages(images), CPU)
-    model = reference.encoder
-    sgd = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
-    for step in range(2):
-        trainer.train_step()
-        x, y = reference.views(step)
-        zx = model(x)
-        kept = {name: value.clone() for name, value in model.named_buffers()}
-        zy = model(y)
-        loss = ((zx - zy).norm(dim=1) ** 2).mean() + sum(
-            torch.pdist(z).pow(2).mul(-2).exp().mean().log() for z in (zx, zy)) / 2
-        sgd.zero_grad()
-        loss.backward()
-        sgd.step()
-        model.load_state_dict(kept, strict=False)
-    for name, value in trainer.encoder.state_dict().items():
-        torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+def spoil_loss(learner: Toy) -> None:
+    learner.map.register_forward_hook(lambda module, inputs, output: output * float("nan"))
 
 
 @pytest.mark.parametrize(("spoil", "said"), [
-    (lambda images: np.broadcast_to(images[:, :1, :1], images.shape), "of one colour, from which nothing"),
-    (lambda images: np.broadcast_to(images[:1], images.shape), "one image many times, from which nothing"),
-    (lambda images: np.clip(images[:1] // 2 + np.arange(len(images))[:, None, None, None] % 2, 0, 255).astype(np.uint8),
-     "one image many times"),
-])
-def test_images_that_teach_nothing_are_refused(images, spoil, said):
+    (spoil_loss, r"the loss became nan at step 4; .* Lower --lr \(now 0.1\)"),
+    (spoil_gradient, "the gradient became (inf|nan) at step 4")])
+def test_a_bad_loss_or_gradient_changes_nothing(tmp_path, save_always, spoil, said):
+    learner = Cut(4, spoil)
     with pytest.raises(UserError, match=said):
-        Trainer(SMALL, PackedImages(spoil(images)), CPU)
-    mixed = spoil(images).copy()
-    mixed[-1] = images[-1]  # one image that differs is enough
-    Trainer(SMALL, PackedImages(mixed), CPU)
+        fit(tmp_path, learner)
+    last = load_torch(tmp_path / "last.pth")
+    assert last["step"] == 3 and torch.equal(last["map"]["weight"], learner.map.weight)
+    assert not (tmp_path / "encoder.pth").exists() and RunFolder(tmp_path).done() is None
+    assert len(RunFolder(tmp_path).metrics()) == 3
 
 
-def test_embeddings_off_the_sphere_or_in_one_point_stop_the_run(images):
-    trainer = Trainer(SMALL, PackedImages(images), CPU)
-    linear, norm = trainer.encoder.blocks[7]
-    trainer.encoder.blocks[7][1] = torch.nn.Identity()
-    before = {name: value.clone() for name, value in trainer.encoder.named_parameters()}
-    with pytest.raises(UserError, match="away from 1 at step 1; the encoder must end in L2Norm"):
-        trainer.train_step()
-    trainer.encoder.blocks[7][1] = norm
-    with torch.no_grad():
-        linear.weight.zero_()
-        linear.bias.fill_(1)
-    with pytest.raises(UserError, match="all embeddings are one point at step 1"):
-        trainer.train_step()
-    for name, value in trainer.encoder.named_parameters():
-        assert torch.equal(value, before[name]) or name.startswith("blocks.7.0")
+@pytest.mark.parametrize("steps", [1, 40])  # saved at the end, and meanwhile
+def test_weights_that_explode_are_not_saved(tmp_path, save_always, steps):
+    learner = Cut(1, lambda learner: learner.map.weight.data.fill_(1e30))
+    learner.total_steps = steps
+    learner.update.options = learner.update.options.__class__(lr=0.0)
+    learner.map.register_forward_hook(lambda module, inputs, output: output * 0)
+    with pytest.raises(UserError, match="the norm of the weights became inf at step 1"):
+        fit(tmp_path, learner)
+    assert not (tmp_path / "last.pth").exists() and not (tmp_path / "encoder.pth").exists()
+
+
+def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path, save_always):
+    fit(tmp_path)
+    last = tmp_path / "last.pth"
+    whole = last.read_bytes()
+    save_torch({**load_torch(last), "map": {"weight": torch.ones(5, 5), "bias": torch.ones(5)}}, tmp_path / "wide.pth")
+    for damaged in (whole[: len(whole) // 2], b"", (tmp_path / "encoder.pth").read_bytes(),
+                    (tmp_path / "wide.pth").read_bytes()):
+        last.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"last\.pth is not a (complete checkpoint|checkpoint of this run)"):
+            fit(tmp_path)
+        assert last.read_bytes() == damaged
+
+
+def finished(processes: list[subprocess.Popen], codes: list[int]) -> list[tuple[str, str]]:
+    """What they print, once all have ended, with these codes."""
+    said = [process.communicate(timeout=180) for process in processes]
+    assert [process.returncode for process in processes] == codes, said
+    return said
+
+
+def wait_for_steps(folder: Path, processes: list[subprocess.Popen], steps: int = 2) -> None:
+    log = folder / "metrics.jsonl"
+    while not log.exists() or len(log.read_text().splitlines()) < steps:
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+
+
+def test_two_processes_are_one_stop_together_and_resume_exactly(tmp_path, together, assert_same_run):
+    """SIGTERM reaches only the process that writes nothing."""
+    assert fit(tmp_path / "alone") == 0
+    finished(together([TOY, tmp_path / "whole"]), [0, 0])
+    alone, whole = (load_torch(tmp_path / name / "encoder.pth") for name in ("alone", "whole"))
+    torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-6)
+
+    processes = together([TOY, tmp_path / "parts", 0.1])
+    wait_for_steps(tmp_path / "parts", processes)
+    processes[1].terminate()
+    said = finished(processes, [143, 143])
+    assert re.search(r"stopped at step \d+ of 40 and saved", said[0][0])
+    assert load_torch(tmp_path / "parts" / "last.pth")["step"] < 40
+    finished(together([TOY, tmp_path / "parts"]), [0, 0])
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_an_error_or_a_kill_of_one_ends_both(tmp_path, together):
+    failed = finished(together([TOY, tmp_path / "run", 0, 1]), [1, 1])
+    assert failed[1][1] == "error: no images\n"
+    processes = together([TOY, tmp_path / "killed", 0.1])
+    wait_for_steps(tmp_path / "killed", processes)
+    processes[0].kill()
+    _, err = processes[1].communicate(timeout=60)
+    assert processes[1].returncode == 1
+    for said in (failed[0][1], err):
+        assert "error: the connection to another process was lost" in said

@@ -1,21 +1,18 @@
-"""What a dataset and its encoder need: the arithmetic by hand, what is timed, and that nothing is left behind."""
+"""What a dataset and its encoder need: the arithmetic by hand, and what is refused."""
 
-import sys
-from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
-from generators.mixture import Mixture
-from generators.named import load
+from generators import cost
 from models import SmallAlexNet
-from train_align_uniform import needs
-from train_align_uniform.needs import Images, Need, few_textures, human_time, time_images
+from train_align_uniform.__main__ import TRAINER
+from training import needs
+from training.needs import Cost, First, Need, human_time
 from utils.cli import UserError
 
 
 def test_arithmetic_by_hand():
-    need = Need(105_000, 128, 4, Images(0.02, 8192), 200 * 105_000, 1000.0)
+    need = Need(105_000, 128, 4, Cost(0.02, 8192), First(), 200 * 105_000, 1000.0)
     assert need.making == 105_000 * 0.02 / 4 == 525
     assert need.jpeg == 860_160_000
     assert need.packed == 5_160_960_000
@@ -23,8 +20,8 @@ def test_arithmetic_by_hand():
     assert need.row("x") == "| x | 128 | 0.02 | 8.8 minutes | 820.3 MB | 4.8 GB | 1e+03 | 5.8 hours |"
 
 
-def test_textures_come_on_top():
-    need = Need(20_000, 16, 2, Images(0.001, 4096), 40_000, 10.0, textures=Images(0.05, 8192))
+def test_what_is_made_first_comes_on_top():
+    need = Need(20_000, 16, 2, Cost(0.001, 4096), First(10_000, Cost(0.05, 8192)), 40_000, 10.0)
     assert need.making == pytest.approx((20_000 * 0.001 + 10_000 * 0.05) / 2)
     assert need.jpeg == 20_000 * 4096 + 10_000 * 8192
     assert need.packed == 30_000 * 16 * 16 * 3
@@ -37,95 +34,37 @@ def test_times_for_people(seconds, said):
     assert human_time(seconds) == said
 
 
-@dataclass(frozen=True)
-class Timed:
-    """A process that takes `compiling` seconds of a pretended clock once, and `each` for an image."""
-
-    clock: list
-    compiling: float
-    each: float
-    block: int = 4
-    resolution: int = 8
-    seed: int = 0
-
-    def render(self, indices):
-        self.clock.append(self.clock[-1] + len(indices) * self.each + (self.compiling if len(self.clock) == 1 else 0))
-        return np.zeros((len(indices), 8, 8, 3), np.uint8)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    moments = [0.0]
-    monkeypatch.setattr(needs.time, "process_time", lambda: moments[-1])
-    return moments
-
-
-def test_compiling_does_not_count(clock):
-    assert time_images(Timed(clock, 5.0, 0.01)) == pytest.approx((0.01, 4096))
-    assert clock[-1] == pytest.approx(5 + (4 + 8 + 16 + 32 + 64 + 128) * 0.01)  # until a call takes a second
-
-
-def test_one_block_is_enough_of_a_slow_process(clock):
-    assert time_images(Timed(clock, 0.0, 3.0)).seconds == 3.0
-    assert len(clock) == 2
-
-
-def test_a_mixture_is_the_weighted_mean_of_its_components(monkeypatch):
-    mixture = Mixture("dead_leaves-mixed=0.75 stat-spectrum=0.25", resolution=16)
-    known = {"DeadLeaves": [b"x" * 100], "Spectrum": [b"x" * 5000]}
-    ticks = {"DeadLeaves": 2.0, "Spectrum": 16.0}
-    now = [0.0]
-
-    def encode(process, indices, image_format):
-        now[0] += ticks[type(process).__name__] * len(indices)
-        return known[type(process).__name__]
-
-    monkeypatch.setattr(needs.time, "process_time", lambda: now[0])
-    monkeypatch.setattr(needs, "encode", encode)
-    assert time_images(mixture) == (0.75 * 2 + 0.25 * 16, 0.75 * 4096 + 0.25 * 8192)
-
-
-def test_a_few_textures_stand_for_all_and_leave_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with few_textures(load("dead_leaves-textures", 16)) as process:
-        image = process.render([0])
-    assert image.shape == (1, 16, 16, 3) and image.std() > 0
-    assert needs.os.getcwd() == str(tmp_path) and not list(tmp_path.iterdir())
-
-
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """The command, with little to time; returns its output."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(needs, "ENOUGH", 0.02)
+    monkeypatch.setattr(cost, "ENOUGH", 0.02)
 
     def command(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["needs", *arguments])
-        needs.main()
+        needs.print_needs(TRAINER, None, arguments)
         return capsys.readouterr().out
 
     return command
 
 
-TINY = ["--gpus", "--options=--width 0.03125 --batch_size 8"]
+TINY = ["--gpus", "--width", "0.03125", "--batch_size", "8"]
 
 
 def test_the_table(call, tmp_path):
     said = call("dead_leaves-mixed", "stat-spectrum", "feature_vis-dead_leaves", "--samples", "800", "--resolution",
-                "32", "--workers", "3", "--gpus", "--options=--width=0.03125 --batch_size 16 --epochs 7")
+                "32", "--workers", "3", "--gpus", "--width=0.03125", "--batch_size", "16", "--epochs", "7")
     table = said[said.index("| dataset"):].split("\n\n")[0].splitlines()
     rows = {row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:-1]] for row in table[2:]}
     assert list(rows) == ["dead_leaves-mixed", "stat-spectrum", "feature_vis-dead_leaves"]
     assert rows["feature_vis-dead_leaves"][1] == "needs an encoder: --encoder FILE"
     assert {len(cells) for cells in rows.values()} == {7}
     assert rows["stat-spectrum"][0] == "32" and rows["stat-spectrum"][4] == "2.3 MB"  # 800 × 32² × 3
-    assert "seconds / 3 workers" in said and "7 × images / images/s, in steps of 16 at width 0.03125" in said
+    assert "seconds / 3 workers" in said and "7 × images / images/s, in steps of 16" in said
     assert not list(tmp_path.iterdir())
 
 
 def test_memory_is_that_of_the_weights(call):
-    text = call("dead_leaves-squares", "--samples", "800", "--resolution", "32", "--gpus", "--options",
-                "--width 0.03125 --batch_size 8 --steps 9")
+    text = call("dead_leaves-squares", "--samples", "800", "--resolution", "32", *TINY, "--steps", "9")
     weights = 4 * sum(p.numel() for p in SmallAlexNet(1 / 32).parameters())
     for multiple in (1, 3, 2):  # encoder.pth; weights, gradients and momentum; a checkpoint
         assert needs.human_bytes(multiple * weights) in text
@@ -147,16 +86,10 @@ def test_bad_input_is_refused_before_anything_is_timed(call, arguments, message,
         call(*arguments)
 
 
-def test_a_wrong_option_of_the_trainer(call, capsys):
-    with pytest.raises(SystemExit) as ended:
-        call("stat-wmm", "--options=--widht 3")
-    assert ended.value.code == 2 and "unrecognized arguments: --widht 3" in capsys.readouterr().err
-
-
 def test_images_that_are_there_need_nothing_but_training(call, image_folder):
     said = call("feature_vis-dead_leaves", "--data", str(image_folder), *TINY)
     assert "\n| feature_vis-dead_leaves | 40 | 0 | 0 seconds | 0 bytes | 103.1 KB | " in said  # 22 × 40 × 40 × 3
-    assert "GPUs: none" in said and "keep 512 bytes of features" in said
+    assert "GPUs: none" in said
 
 
 def test_a_run_that_is_finished_or_was_begun_otherwise(call, tmp_path):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from train_align_uniform.order import Order
+from training.order import Order
 from utils.seeding import permutation, stable_key
 
 

@@ -2,20 +2,20 @@ import random
 
 import pytest
 
-from train_align_uniform.schedule import SaveClock, learning_rate
-from train_align_uniform.trainer import Config
+from training.options import TrainingOptions
+from training.schedule import SaveClock, learning_rate
 
-PAPER = dict(base=Config().base_lr, total_steps=200 * 137, steps_per_epoch=137, decay_epochs=(155, 170, 185),
+PAPER = dict(base=TrainingOptions().base_lr, total_steps=200 * 137, steps_per_epoch=137, decay_epochs=(155, 170, 185),
              decay_rate=0.1, warmup_steps=0, cosine=False)
 
 
 def test_the_papers_numbers():
-    assert Config().base_lr == pytest.approx(0.36)
-    assert Config(batch_size=256).base_lr == pytest.approx(0.12)
-    assert Config(batch_size=256, lr=1.0).base_lr == 1.0
-    assert Config().steps_per_epoch(105_000) == 137  # 136 batches of 768 and a last one of 552
-    assert Config().total_steps(105_000) == PAPER["total_steps"]
-    assert Config(steps=500).total_steps(105_000) == 500
+    assert TrainingOptions().base_lr == pytest.approx(0.36)
+    assert TrainingOptions(batch_size=256).base_lr == pytest.approx(0.12)
+    assert TrainingOptions(batch_size=256, lr=1.0).base_lr == 1.0
+    assert TrainingOptions().steps_per_epoch(105_000) == 137  # 136 batches of 768 and a last one of 552
+    assert TrainingOptions().total_steps(105_000) == PAPER["total_steps"]
+    assert TrainingOptions(steps=500).total_steps(105_000) == 500
 
 
 @pytest.mark.parametrize(("epoch", "expected"), [(0, 0.36), (154, 0.36), (155, 0.036), (169, 0.036), (170, 0.0036),

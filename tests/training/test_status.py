@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from train_align_uniform import status
+from training import status
 from utils.cli import UserError
 
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-from train_align_uniform.images import PackedImages
-from train_align_uniform.step_profile import PHASES, best, step_times, work
-from train_align_uniform.trainer import Config, Trainer
+from train_align_uniform.learner import AlignUniform, Options
+from training.images import PackedImages
+from training.step_profile import PHASES, best, step_times, work
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--lr", "0.05"]
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def trainer() -> Trainer:
-    """Each of its epochs ends in a batch of 2, which is passed over."""
+def learner() -> AlignUniform:
+    """Each of its epochs ends in a batch of 2, which does not count."""
     images = np.random.default_rng(0).integers(0, 256, (34, 40, 40, 3), dtype=np.uint8)
-    return Trainer(Config(batch_size=16, steps=100, width=1 / 16), PackedImages(images), CPU)
+    return AlignUniform(Options(batch_size=16, steps=100, width=1 / 16), PackedImages(images), CPU)
 
 
 def test_the_command_measures_and_writes_nothing(command, image_folder, tmp_path):
@@ -31,17 +31,17 @@ def test_the_command_measures_and_writes_nothing(command, image_folder, tmp_path
     assert "floor, arithmetic:" in out and "floor, memory:" in out
 
 
-def test_phases_make_up_the_step(trainer, monkeypatch):
-    views = trainer.views
-    monkeypatch.setattr(trainer, "views", lambda step: (time.sleep(0.05), views(step))[1])  # counts as data
-    times = step_times(trainer, 4)
+def test_phases_make_up_the_step(learner, monkeypatch):
+    views = learner.pairs.views
+    monkeypatch.setattr(learner.pairs, "views", lambda step: (time.sleep(0.05), views(step))[1])  # counts as data
+    times = step_times(learner, 4)
     assert {len(values) for values in times.values()} == {4}
     for step, *phases in zip(times["step"], *(times[phase] for phase in PHASES), strict=True):
         assert 0.05 < sum(phases) <= step
     assert min(times["data"]) >= 0.05
 
 
-def test_work_is_that_of_the_layers(trainer):
+def test_work_is_that_of_the_layers(learner):
     """Two operations a multiplication: once forward, twice backward, but the first layer has no gradient of its input;
     and at least what is kept between layers, twice."""
     forward, first = 0, 0
@@ -52,15 +52,14 @@ def test_work_is_that_of_the_layers(trainer):
         first = first or 2 * weights
         forward += 2 * weights
 
-    hooks = [module.register_forward_hook(count) for module in trainer.encoder.modules()
+    hooks = [module.register_forward_hook(count) for module in learner.encoder.modules()
              if isinstance(module, (nn.Conv2d, nn.Linear))]
-    trainer.encoder(torch.cat(trainer.views(0)))
+    learner.encoder(torch.cat(learner.pairs.views(0)[:2]))
     for hook in hooks:
         hook.remove()
-    trainer.step = 2  # the small batch comes next
-    operations, size = work(trainer)
+    operations, size = work(learner)
     assert operations == pytest.approx(3 * forward - first, rel=0.01)  # and the products of the loss
-    assert size > 4 * sum(p.numel() * 4 for p in trainer.encoder.parameters())
+    assert size > 4 * sum(p.numel() * 4 for p in learner.encoder.parameters())
 
 
 def test_best_is_the_quickest_after_the_first(monkeypatch):
