@@ -14,7 +14,7 @@ import torch
 from datasets.folder import list_images
 from datasets.packed import packed_shape
 from datasets.writer import ImageProcess
-from generators.cost import Cost, First, image_cost, made_first, on_gpu
+from generators.cost import human_time, image_need, need_of_folder
 from generators.feature_vis import NO_ENCODER
 from generators.named import SCALES, load, named_datasets, needs, size
 from training.command import Trainer, add_gpus, chosen_options
@@ -44,53 +44,6 @@ class Steps(NamedTuple):
     weights: int
     state: int
     gpu: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Need:
-    """What a dataset of `samples` images needs, and training on `trained` images of it (repetitions counted)."""
-
-    samples: int
-    resolution: int
-    workers: int
-    image: Cost
-    first: First
-    trained: int
-    speed: float  # images a second of the training
-
-    @property
-    def making(self) -> float:
-        """Seconds to render and encode all images."""
-        return (self.samples * self.image.seconds + self.first.count * self.first.each.seconds) / self.workers
-
-    @property
-    def jpeg(self) -> float:
-        """Bytes of the image folder."""
-        return self.samples * self.image.size + self.first.count * self.first.each.size
-
-    @property
-    def packed(self) -> int:
-        """Bytes of the packed array."""
-        return (self.samples + self.first.count) * self.resolution**2 * 3
-
-    @property
-    def training(self) -> float:
-        """Seconds to train."""
-        return self.trained / self.speed
-
-    def row(self, name: str) -> str:
-        """The line of `name` in TABLE."""
-        return (f"| {name} | {self.resolution} | {self.image.seconds:.2g} | {human_time(self.making)} | "
-                f"{human_bytes(self.jpeg)} | {human_bytes(self.packed)} | {self.speed:.3g} | "
-                f"{human_time(self.training)} |")
-
-
-def human_time(seconds: float) -> str:
-    """5400 -> '1.5 hours'."""
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
 
 
 def time_steps(trainer: Trainer, options: TrainingOptions, resolution: int, device: torch.device,
@@ -183,13 +136,12 @@ def print_needs(trainer: Trainer, about: str | None, arguments: Sequence[str] | 
             if name in lacking:
                 rows.append(f"| {name} | {resolutions[name]} | needs an encoder: --encoder FILE" + " |" * 6)
             else:
-                process = processes.get(name)
-                image, first = (image_cost(process), made_first(process)) if process else (Cost(0, 0), First())
-                found = Need(counts[name], resolutions[name], 1 if process and on_gpu(process) else workers, image,
-                             first, options.steps * options.batch_size if options.steps else
-                             options.epochs * counts[name], steps[resolutions[name]].speed)
-                rows.append(found.row(name))
-                disk += found.jpeg + found.packed
+                count, speed = counts[name], steps[resolutions[name]].speed
+                trained = options.steps * options.batch_size if options.steps else options.epochs * count
+                need = (need_of_folder(count, resolutions[name]) if args.data else
+                        image_need(processes[name], count, workers))
+                rows.append(f"| {name} | {need.row()} | {speed:.3g} | {human_time(trained / speed)} |")
+                disk += need.jpeg + need.packed
             progress.update(1)
     timed = next(iter(steps.values()))
     disk += len(known) * (timed.weights + 2 * (timed.weights + timed.state))

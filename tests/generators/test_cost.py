@@ -7,9 +7,20 @@ import numpy as np
 import pytest
 
 from generators import cost
-from generators.cost import image_cost
+from generators.cost import Cost, Need, human_time, image_cost, image_need
 from generators.mixture import Mixture
 from generators.named import load
+
+
+def test_arithmetic_by_hand():
+    need = Need(105_000, 128, 4, Cost(0.02, 8192))
+    assert (need.making, need.jpeg, need.packed) == (105_000 * 0.02 / 4, 860_160_000, 5_160_960_000)
+    assert need.row() == "128 | 0.02 | 8.8 minutes | 820.3 MB | 4.8 GB"
+    need = Need(20_000, 16, 2, Cost(0.001, 4096), first=10_000, each=Cost(0.05, 8192))
+    assert need.making == pytest.approx((20_000 * 0.001 + 10_000 * 0.05) / 2)
+    assert (need.jpeg, need.packed) == (20_000 * 4096 + 10_000 * 8192, 30_000 * 16 * 16 * 3)
+    for seconds, said in ((59.4, "59 seconds"), (60, "1.0 minutes"), (5400, "1.5 hours"), (86400 * 2.5, "2.5 days")):
+        assert human_time(seconds) == said
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ def test_a_few_textures_stand_for_all_and_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cost, "ENOUGH", 0.02)
     textured = load("dead_leaves-textures", 16)
-    seconds, size = image_cost(textured)
-    assert seconds > 0 and size == 4096
-    assert cost.made_first(textured).count == 10_000 and cost.made_first(load("stat-spectrum", 16)).count == 0
+    need = image_need(textured, 20, 1)
+    assert need.first == 10_000 and need.image.seconds > 0 and need.image.size == need.each.size == 4096
+    assert image_need(load("stat-spectrum", 16), 20, 1).first == 0
     assert os.getcwd() == str(tmp_path) and not list(tmp_path.iterdir())

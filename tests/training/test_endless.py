@@ -24,52 +24,40 @@ FINITE = [*LEAVES, "--samples", "22"]  # 3 steps an epoch
 
 
 @pytest.fixture(scope="module")
-def finite(tmp_path_factory, start_module) -> Path:
+def finite(tmp_path_factory) -> Path:
     """A finished run on 22 images rendered in each epoch, which no one interrupted."""
     output = tmp_path_factory.mktemp("finite") / "run"
-    start_module(*FINITE, "--output", output, *TINY, "--workers", "1")
+    assert train_command(TRAINER, [*FINITE, "--output", str(output), *TINY, "--workers", "1"]) == 0
     return output
 
 
-@pytest.fixture(scope="module")
-def start_module():
-    """Runs the command to its end in this process."""
-    def call(*arguments: object) -> None:
-        assert train_command(TRAINER, list(map(str, arguments))) == 0
-
-    return call
-
-
-def test_a_finite_set_is_the_png_folder(finite, command, tmp_path, assert_same_run):
+def test_a_finite_set_is_the_png_folder(finite, trained, tmp_path, assert_same_run):
     """Bit for bit: the same images in the same order, the same losses and weights."""
     folder = tmp_path / "folder"
     write_image_folder(load("dead_leaves-mixed", 40), folder, 22, name="dead_leaves-mixed", image_format="png")
-    code, _, err = command("--data", folder, "--output", tmp_path / "run", *TINY)
-    assert (code, err) == (0, "")
+    trained("--data", folder, "--output", tmp_path / "run", *TINY)
     assert_same_run(finite, tmp_path / "run")
 
 
-def test_sigkill_then_another_number_of_workers(finite, launch, command, tmp_path, assert_same_run):
+def test_sigkill_then_another_number_of_workers(finite, launch, trained, tmp_path, assert_same_run):
     process = launch("halt=5", *FINITE, "--output", tmp_path / "run", *TINY, "--workers", "1")  # in the second epoch
     process.kill()
     process.communicate()
     assert load_torch(tmp_path / "run" / "last.pth")["step"] == 4
-    code, out, err = command(*FINITE, "--output", tmp_path / "run", *TINY, "--workers", "2")
-    assert (code, err) == (0, "") and "22 images of 40×40, rendered meanwhile, 7 steps of 8" in out
+    out = trained(*FINITE, "--output", tmp_path / "run", *TINY, "--workers", "2")
+    assert "22 images of 40×40, rendered meanwhile, 7 steps of 8" in out
     assert_same_run(finite, tmp_path / "run")
 
 
-def test_an_endless_run_whose_worker_is_killed_goes_on(launch, command, start_module, tmp_path, assert_same_run,
-                                                       rendering_child):
-    start_module(*LEAVES, "--output", tmp_path / "whole", *TINY, "--workers", "1")
+def test_an_endless_run_whose_worker_is_killed_goes_on(launch, trained, tmp_path, assert_same_run, rendering_child):
+    trained(*LEAVES, "--output", tmp_path / "whole", *TINY, "--workers", "1")
     arguments = [*LEAVES, "--output", tmp_path / "run", *TINY, "--workers", "1"]
     process = launch("halt=3,near=8", *arguments)
     os.kill(rendering_child(process.pid), signal.SIGKILL)
     _, err = process.communicate("\n")
     assert process.returncode == 1
     assert re.fullmatch("error: a worker process was killed, .* goes on where this one stopped\n", err)
-    code, _, err = command(*arguments)
-    assert (code, err) == (0, "")
+    trained(*arguments)
     assert_same_run(tmp_path / "whole", tmp_path / "run")
 
 

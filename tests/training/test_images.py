@@ -1,6 +1,5 @@
 """Images by stream: the pixels of exactly the images asked for, however they are made."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 
 from generators.named import load
 from training.distributed import ALONE, Processes
-from training.images import PART, PackedImages, RenderedImages
+from training.images import PackedImages, RenderedImages
 from training.order import Order
 from utils.cli import UserError
 
@@ -74,17 +73,6 @@ def test_what_no_one_asks_for_is_not_kept(here):
         assert kept == set(indices) and len(parts) == 1 and len(parts[0]) == 8
 
 
-def test_parts_are_as_small_as_the_process_wants(here):
-    plan = list(here(Numbers(block=4), 400, endless=False)._plan([np.arange(0, 400, 4)]))
-    assert {len(part) for part in plan[0][1]} == {PART}
-
-    class Slow(Numbers):
-        chunk = 4
-
-    plan = list(here(Slow(block=4), 400, endless=False)._plan([np.arange(0, 400, 4)]))
-    assert {len(part) for part in plan[0][1]} == {4}
-
-
 @pytest.mark.parametrize(("name", "workers"), [("dead_leaves-mixed", 2), ("stylegan-oriented", 1),
                                                pytest.param("stat-spectrum_color", 2, marks=pytest.mark.slow)])
 def test_worker_processes_make_the_images_of_the_folder(name, workers):
@@ -135,9 +123,3 @@ def test_a_process_of_ones_own_that_returns_another_thing_is_told_so(on_device, 
         monkeypatch.setattr(Floats, "render_on_device", lambda self, indices: torch.zeros(8, 2, 2, 3), raising=False)
     with pytest.raises(UserError, match=r"^Floats must render a .* uint8 \[8, 2, 2, 3\], but gives a .* float"):
         RenderedImages(Floats(), 8, endless=False)._on_device(list(range(8)))
-
-
-def test_said_in_words():
-    process = dataclasses.replace(load("dead_leaves-mixed"), resolution=64)
-    assert str(RenderedImages(process, 50, False)) == "50 images of 64×64, rendered meanwhile"
-    assert str(RenderedImages(process, 50, True)) == "endless images of 64×64, rendered meanwhile"

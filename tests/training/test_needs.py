@@ -1,5 +1,4 @@
-"""What a dataset and its encoder need: the arithmetic by hand, and what is refused."""
-
+"""What a dataset and its encoder need: the table, and what is refused."""
 
 import pytest
 
@@ -7,31 +6,7 @@ from generators import cost
 from models import SmallAlexNet
 from train_align_uniform.__main__ import TRAINER
 from training import needs
-from training.needs import Cost, First, Need, human_time
 from utils.cli import UserError
-
-
-def test_arithmetic_by_hand():
-    need = Need(105_000, 128, 4, Cost(0.02, 8192), First(), 200 * 105_000, 1000.0)
-    assert need.making == 105_000 * 0.02 / 4 == 525
-    assert need.jpeg == 860_160_000
-    assert need.packed == 5_160_960_000
-    assert need.training == 21_000
-    assert need.row("x") == "| x | 128 | 0.02 | 8.8 minutes | 820.3 MB | 4.8 GB | 1e+03 | 5.8 hours |"
-
-
-def test_what_is_made_first_comes_on_top():
-    need = Need(20_000, 16, 2, Cost(0.001, 4096), First(10_000, Cost(0.05, 8192)), 40_000, 10.0)
-    assert need.making == pytest.approx((20_000 * 0.001 + 10_000 * 0.05) / 2)
-    assert need.jpeg == 20_000 * 4096 + 10_000 * 8192
-    assert need.packed == 30_000 * 16 * 16 * 3
-
-
-@pytest.mark.parametrize(("seconds", "said"), [
-    (59.4, "59 seconds"), (60, "1.0 minutes"), (3599, "60.0 minutes"), (5400, "1.5 hours"), (86400 * 2.5, "2.5 days"),
-])
-def test_times_for_people(seconds, said):
-    assert human_time(seconds) == said
 
 
 @pytest.fixture

@@ -47,17 +47,6 @@ def test_no_batch_holds_two_images_of_a_block(images, batch_size, together):
         assert len(np.unique(batch // together)) == len(batch)
 
 
-def test_batches_mix_networks_as_a_shuffled_folder_does():
-    """400 images share a network of stylegan-random. A batch has about 249 of 263, or 2 more, as blocks come once."""
-    def networks(order: Order) -> np.ndarray:
-        return np.mean([(len(np.unique(batch // 400)), np.bincount(batch // 400).max()) for batch in epoch(order, 0)],
-                       axis=0)
-
-    (seen, largest), (seen_singly, largest_singly) = (networks(Order(105_000, 768, 0, size)) for size in (8, 1))
-    assert seen_singly <= seen <= 1.02 * seen_singly
-    assert abs(largest - largest_singly) < 0.5
-
-
 def test_blocks_come_back_within_as_many_batches_as_they_have_images():
     """So that their images need not be kept longer (but for those that come at both ends of an epoch)."""
     order = Order(8000, 64, 0, together=8)

@@ -9,7 +9,7 @@ from torch import nn
 
 from train_align_uniform.learner import AlignUniform, Options
 from training.images import PackedImages
-from training.step_profile import PHASES, best, step_times, work
+from training.step_profile import PHASES, step_times, work
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--lr", "0.05"]
 CPU = torch.device("cpu")
@@ -22,9 +22,8 @@ def learner() -> AlignUniform:
     return AlignUniform(Options(batch_size=16, steps=100, width=1 / 16), PackedImages(images), CPU)
 
 
-def test_the_command_measures_and_writes_nothing(command, image_folder, tmp_path):
-    code, out, err = command("--data", image_folder, "--output", tmp_path / "run", *TINY, "--profile", "2")
-    assert (code, err) == (0, "")
+def test_the_command_measures_and_writes_nothing(trained, image_folder, tmp_path):
+    out = trained("--data", image_folder, "--output", tmp_path / "run", *TINY, "--profile", "2")
     assert not (tmp_path / "run").exists()
     rows = [line.split() for line in out[out.index("phase"):].splitlines()]
     assert [row[0] for row in rows[1:7]] == [*PHASES, "step"]
@@ -60,9 +59,3 @@ def test_work_is_that_of_the_layers(learner):
     operations, size = work(learner)
     assert operations == pytest.approx(3 * forward - first, rel=0.01)  # and the products of the loss
     assert size > 4 * sum(p.numel() * 4 for p in learner.encoder.parameters())
-
-
-def test_best_is_the_quickest_after_the_first(monkeypatch):
-    clock = iter([0, 1, 10, 14, 20, 22, 30, 33])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    assert best(lambda: None, CPU, repeats=3) == 2
