@@ -16,7 +16,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.laps import listening
@@ -87,10 +86,16 @@ def work(learner: Profiled) -> tuple[int, int]:
     return counter.get_total_flops(), 2 * sum(saved.values()) + 4 * weights + 2 * state
 
 
-def best(function: Callable[[], object]) -> float:
-    """Seconds of the quickest of six calls; waits for GPUs."""
-    timer = Timer("function()", globals={"function": function})
-    return min(timer.timeit(1).median for _ in range(6))
+def best(function: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the quickest of six calls."""
+    times = []
+    for _ in range(6):
+        synchronize(device)
+        start = time.perf_counter()
+        function()
+        synchronize(device)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def speeds(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
@@ -99,7 +104,7 @@ def speeds(device: torch.device, dtype: torch.dtype) -> tuple[float, float]:
     a = torch.ones(size, size, device=device, dtype=dtype)
     source = torch.ones(1 << 28 if device.type == "cuda" else 1 << 26, device=device)
     target = torch.empty_like(source)
-    product, copy = best(lambda: a @ a), best(lambda: target.copy_(source))
+    product, copy = best(lambda: a @ a, device), best(lambda: target.copy_(source), device)
     return 2 * size**3 / product, 2 * source.numel() * source.element_size() / copy
 
 

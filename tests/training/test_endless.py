@@ -68,16 +68,13 @@ def test_an_endless_run_whose_worker_is_killed_goes_on(launch, trained, tmp_path
     ("resolution must lie between 1", ["--data", "stat-spectrum", "--parameters", "resolution=0"]),
     ("a parameter of stat-spectrum: resolution, seed", ["--data", "stat-spectrum", "--parameters", "colour=red"]),
     ("7 images are fewer than one batch of 8", ["--data", "stat-spectrum", "--samples", "7"]),
+    *[(f"{option} is for named datasets", [option, value]) for option, value in (
+        ("--samples", "9"), ("--workers", "2"), ("--parameters", "seed=1"))],
     ("--compile does not go with DataParallel", ["--data", "stat-spectrum", "--compile", "--gpus", "0", "1"]),
 ])
-def test_what_cannot_be(refused, tmp_path, said, arguments):
-    refused(said, "--output", tmp_path / "run", *TINY, *arguments)
+def test_what_cannot_be(refused, image_folder, tmp_path, said, arguments):
+    refused(said, "--data", image_folder, "--output", tmp_path / "run", *TINY, *arguments)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("option", [["--samples", "9"], ["--workers", "2"], ["--parameters", "seed=1"]])
-def test_options_of_named_datasets_are_refused_for_folders(refused, image_folder, tmp_path, option):
-    refused(f"{option[0]} is for named datasets", "--data", image_folder, "--output", tmp_path / "run", *TINY, *option)
 
 
 def test_a_run_goes_on_with_the_same_images_only(refused, finite):

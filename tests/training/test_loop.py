@@ -13,7 +13,7 @@ import torch
 
 from models.checkpoint import load_torch, save_torch
 from training import loop
-from training.loop import stop_signals, train
+from training.loop import train
 from training.schedule import SaveClock
 from utils.cli import UserError
 from utils.files import sha256
@@ -99,13 +99,6 @@ def test_a_signal_finishes_the_step_saves_and_gives_the_handlers_back(tmp_path, 
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
     assert fit(tmp_path / "parts") == fit(tmp_path / "whole") == 0
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
-
-
-def test_handlers_come_back_after_an_exception():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(ZeroDivisionError), stop_signals():
-        raise ZeroDivisionError
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def spoil_gradient(learner: Toy) -> None:

@@ -84,8 +84,3 @@ def test_names_without_images_are_refused(call, home):
     (home / "encoders").rename(home / "others")
     with pytest.raises(UserError, match=r"^no images of dead_leaves-squares, "):
         call("--list", "ready")
-
-
-def test_a_name_that_is_none(call):
-    with pytest.raises(UserError, match="no dataset called 'stat-wnn'"):
-        call("stat-wnn")
