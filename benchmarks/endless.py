@@ -11,14 +11,15 @@ timed; one reads them from an array in memory. Then the images a second of the t
 
 import statistics
 import time
+from functools import partial
 from itertools import islice
 
 from benchmarks.ratio import HEADER, row, seconds
 from datasets.writer import rendered
 from generators.named import load
-from train_align_uniform.images import PackedImages, RenderedImages
-from train_align_uniform.order import Order
-from train_align_uniform.trainer import Config, Trainer
+from train_align_uniform.learner import AlignUniform, Options
+from training.images import PackedImages, RenderedImages
+from training.order import Order
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
 
@@ -38,6 +39,11 @@ def images_a_second(images: PackedImages | RenderedImages, batch: int, batches: 
     return made / taken
 
 
+def take(learner: AlignUniform, steps: range) -> None:
+    for number in steps:
+        learner.step(number)
+
+
 def main() -> None:
     p = parser("python -m benchmarks.endless", __doc__)
     p.add_argument("--name", default="dead_leaves-mixed", help="dataset")
@@ -50,17 +56,18 @@ def main() -> None:
     args = p.parse_args()
     device = choose_device(args.gpus)
     precision = str(choose_precision(device, "auto")).removeprefix("torch.")
-    config = Config(batch_size=args.batch, width=args.width, steps=10**6, precision=precision)
+    config = Options(batch_size=args.batch, width=args.width, steps=10**6, precision=precision)
     process = load(args.name, args.resolution)
     folder = PackedImages(rendered(process, range(8 * args.batch)), device)
     endless = RenderedImages(process, 105_000, True, args.workers)
-    reads, renders = (Trainer(config, images, device) for images in (folder, endless))
+    reads, renders = (AlignUniform(config, images, device) for images in (folder, endless))
     values, times = [], []
-    for _ in range(args.repeats):
-        renders.train_step()  # starts the workers, who would go on while the other is timed
-        rendered_steps = seconds(lambda: [renders.train_step() for _ in range(STEPS)])
+    for step in range(0, args.repeats * (STEPS + 1), STEPS + 1):
+        after = range(step + 1, step + 1 + STEPS)
+        renders.step(step)  # starts the workers, who would go on while the other is timed
+        rendered_steps = seconds(partial(take, renders, after))
         renders.close()
-        times.append(seconds(lambda: [reads.train_step() for _ in range(STEPS)]) / STEPS)
+        times.append(seconds(partial(take, reads, after)) / STEPS)
         values.append(rendered_steps / STEPS / times[-1])
     print(f"{describe(device)}, width {args.width:g}, batches of {args.batch}, {args.name} at {process.resolution} px, "
           f"{endless.workers} workers\n\n{HEADER}")

@@ -44,8 +44,8 @@ def workers() -> list[int]:
 
 def main() -> None:
     from generators.named import load  # here, because the workers import this file, and in training need no torch
-    from train_align_uniform.images import RenderedImages
-    from train_align_uniform.order import Order
+    from training.images import RenderedImages
+    from training.order import Order
 
     p = parser("python -m benchmarks.image_memory", __doc__)
     p.add_argument("name", help="dataset, or 'blocks'")

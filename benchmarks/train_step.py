@@ -21,33 +21,33 @@ import torch
 
 from benchmarks.ratio import HEADER, ratios, row
 from generators.named import load
+from losses.align_uniform import align_uniform_loss
 from models import SmallAlexNet
-from train_align_uniform.images import PackedImages
-from train_align_uniform.losses import align_uniform_loss
-from train_align_uniform.step_profile import profile, synchronize
-from train_align_uniform.trainer import Config, Trainer
+from train_align_uniform.learner import AlignUniform, Options
+from training.images import PackedImages
+from training.step_profile import profile, synchronize
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
 
 
-def steady(config: Config, device: torch.device, steps: int, warm_up: int = 50, profiled: int = 50) -> str:
+def steady(config: Options, device: torch.device, steps: int, warm_up: int = 50, profiled: int = 50) -> str:
     """What `steps` whole training steps in a row reach, and where their time goes."""
     images = PackedImages(load("dead_leaves-mixed").render(range(10 * config.batch_size)), device)
     config = dataclasses.replace(config, steps=10**9)
-    trainer = Trainer(config, images, device)
-    for _ in range(warm_up):
-        trainer.train_step()
+    learner = AlignUniform(config, images, device)
+    for number in range(warm_up):
+        learner.step(number)
     synchronize(device)
     start = time.perf_counter()
-    for _ in range(steps):
-        trainer.train_step()
+    for number in range(warm_up, warm_up + steps):
+        learner.step(number)
     synchronize(device)
     speed = steps / (time.perf_counter() - start)
-    paper = Config(batch_size=config.batch_size).total_steps(105_000)
+    paper = Options(batch_size=config.batch_size).total_steps(105_000)
     return (f"{describe(device)}, width {config.width:g}, {config.precision}, compiled: {config.compile}\n"
             f"{speed:.2f} steps/s and {2 * config.batch_size * speed:,.0f} views/s over {steps} steps of "
             f"{config.batch_size} images; 200 epochs of 105,000 take {paper / speed / 60:.1f} minutes\n\n"
-            f"{profile(trainer, profiled)}")
+            f"{profile(learner, profiled)}")
 
 
 def main() -> None:
@@ -61,22 +61,24 @@ def main() -> None:
     args = p.parse_args()
     device = choose_device(args.gpus)
     precision = choose_precision(device, "auto")
-    config = Config(batch_size=args.batch, width=args.width, precision=str(precision).removeprefix("torch."),
+    config = Options(batch_size=args.batch, width=args.width, precision=str(precision).removeprefix("torch."),
                     compile=args.compile)
     if args.steady:
         print(steady(config, device, args.steady))
         return
     images = np.random.default_rng(0).integers(0, 256, (args.batch, 96, 96, 3), dtype=np.uint8)
-    trainer = Trainer(config, PackedImages(images), device)
-    x, y = trainer.views(0)
+    learner = AlignUniform(config, PackedImages(images), device)
+    views = learner.pairs.views(0)
+    learner.pairs.views = lambda number: views
 
     def ours() -> None:
-        trainer.update(x, y)  # ends by reading the loss, so the GPU has finished too
+        learner.step(0)
+        synchronize(device)
 
     model = SmallAlexNet(args.width).initialize(0).to(device).train()
     optimizer = torch.optim.SGD(model.parameters(), config.base_lr, momentum=config.momentum,
                                 weight_decay=config.weight_decay)
-    both = torch.cat([x, y]).contiguous()
+    both = torch.cat([views.x, views.y]).contiguous()
 
     def plain() -> None:
         zx, zy = model(both).chunk(2)

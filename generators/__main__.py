@@ -13,9 +13,10 @@ The name comes first. The same command again goes on where it stopped; a finishe
 
 import sys
 
-from generators.command import add_process_options, add_writing_options, process_from, write
+from generators.command import add_writing_options, write
 from generators.named import SCALES, find, named_datasets, needs, process_class, size
 from utils.cli import parser, positive_int, run
+from utils.options import add_options, from_options
 
 
 def print_list() -> None:
@@ -45,13 +46,13 @@ def main() -> None:
     options.add_argument("--samples", type=positive_int, help="number of images (default: by scale)")
     options.add_argument("--resolution", type=int, help="height and width in pixels (default: by scale)")
     fixed = {parameter: value for parameter, value in entry.parameters.items() if not needs(name, parameter)}
-    add_process_options(options, cls, {**entry.parameters, "resolution": entry.resolution})
+    add_options(options, cls, {*fixed, "resolution"}, **dict.fromkeys(entry.parameters.keys() - fixed.keys(), ""))
     add_writing_options(options)
     args = options.parse_args()
     samples, resolution = size(name, args.scale)
     resolution = args.resolution if args.resolution is not None else resolution
     args.output = args.output or f"data/{args.scale}_scale/{name}"
-    write(process_from(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
+    write(from_options(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
 
 
 if __name__ == "__main__":

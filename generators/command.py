@@ -1,30 +1,14 @@
-"""The command line of image processes: options made from a process's fields, and the folder they are written to."""
+"""The command line of image processes, and the folder they are written to."""
 
 import argparse
-import dataclasses
 import os
 import sys
-from typing import Any
 
 from datasets.writer import FORMATS, ImageProcess, write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import default_workers
-
-
-def add_process_options(options: argparse.ArgumentParser, cls: type, parameters: dict[str, Any]) -> None:
-    """An option for each field of a process but those that `parameters` fix; one that is "" there is left open."""
-    for field in dataclasses.fields(cls):
-        default = parameters.get(field.name, field.default)
-        if field.name not in parameters or default == "":
-            options.add_argument(f"--{field.name}", type=field.type, default=default,
-                                 choices=field.metadata["choices"], help=field.metadata["help"])
-
-
-def process_from(cls: type, args: argparse.Namespace, **fixed: Any) -> ImageProcess:
-    """The process that the options of `add_process_options` and the parameters `fixed` describe."""
-    fields = (field.name for field in dataclasses.fields(cls) if field.name not in fixed)
-    return cls(**{name: getattr(args, name) for name in fields}, **fixed)
+from utils.options import add_options, from_options
 
 
 def add_writing_options(options: argparse.ArgumentParser) -> None:
@@ -65,11 +49,11 @@ def process_command(path: str) -> None:
 
     def main() -> None:
         options = parser(f"python -m generators.{module}", sys.modules[cls.__module__].__doc__)
-        add_process_options(options, cls, {})
+        add_options(options, cls)
         options.add_argument("--output", required=True, help="folder to write")
         options.add_argument("--samples", type=positive_int, default=100, help="number of images")
         add_writing_options(options)
         args = options.parse_args()
-        write(process_from(cls, args), module, args.samples, args)
+        write(from_options(cls, args), module, args.samples, args)
 
     run(main)

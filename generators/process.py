@@ -19,16 +19,17 @@ from typing import Any
 
 import numpy as np
 
+from utils import options
 from utils.cli import UserError
 from utils.seeding import stable_key
 
 
 def option(default: Any, help: str, choices: tuple[str, ...] | None = None, seeds: bool = True) -> Any:
-    """A dataclass field that is also an option of the command line, of the type of its annotation.
+    """A dataclass field that is also an option of the command line, of the type of its annotation (`utils.options`).
 
     seeds: whether another value also means other random numbers; not so for a path or a device.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "seeds": seeds})
+    return options.option(default, help, choices, seeds=seeds)
 
 
 def check(process: Any) -> None:

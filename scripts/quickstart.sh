@@ -37,7 +37,7 @@ echo "== 5/5 report"
 run linear_eval.report "$OUT/results" --output "$OUT/report"
 run generators.contact_sheet "$OUT/images" --columns 8 --output "$OUT/report/images.png"
 run generators.contact_sheet "$OUT/animals" --columns 8 --output "$OUT/report/animals.png"
-run train_align_uniform.curves "$OUT/runs/$SET/seed-$SEED" --output "$OUT/report/training.png"
+run training.curves "$OUT/runs/$SET/seed-$SEED" --output "$OUT/report/training.png"
 cat >"$OUT/report/README.md.tmp" <<REPORT
 # $SET: what an encoder learns from noise
 

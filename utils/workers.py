@@ -79,7 +79,9 @@ def _start_worker() -> tuple[BaseProcess, Connection]:
 
 
 def _work(connection: Connection) -> None:
-    """Runs in each worker: ctrl-C is the parent's to handle, and a worker does not outlive a killed parent."""
+    """Runs in each worker: what is sent to stop a whole group of processes (ctrl-C, torchrun) is the parent's to
+    handle, and a worker does not outlive a killed parent."""
+    os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

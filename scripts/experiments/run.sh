@@ -51,7 +51,8 @@ tables=()
 if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*.pth*" >/dev/null; then
     needs=("${images[@]}")
     [ -n "$made_here" ] || needs=(--data "$DATA/$name")
-    run train_align_uniform.needs "$name" "${needs[@]}" --output "$folder" --options="$OPTIONS" --gpus "${gpus[@]}"
+    # shellcheck disable=SC2086 # a list
+    run train_align_uniform.needs "$name" "${needs[@]}" --output "$folder" $OPTIONS --gpus "${gpus[@]}"
     echo "== 1/4 images"
     if [ -n "$made_here" ]; then
         run generators "$name" --output "$DATA/$name" "${images[@]}"
@@ -59,7 +60,7 @@ if [ -e "$folder/config.json" ] || ! compgen -G "$folder/*.pth*" >/dev/null; the
         echo "$DATA/$name: not made here, and taken as it is"
     fi
     echo "== 2/4 encoder"
-    # shellcheck disable=SC2086 # a list
+    # shellcheck disable=SC2086
     run train_align_uniform --data "$DATA/$name" --output "$folder" $OPTIONS --gpus "${gpus[@]}"
 else
     echo "== 1/4, 2/4: the encoder in $folder was not trained here, and is taken as it is"

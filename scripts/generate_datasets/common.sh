@@ -2,12 +2,23 @@
 # Sourced by the scripts of this folder, which are the same but for the family of datasets.
 #
 #   generate PREFIX [NAME ...]      the named datasets that begin with PREFIX, or those of them that are named
+#
+# Overrides of each of them from the environment:
+#   SCALE=small      105,000 images at the published resolution, or large: 1,300,000 at 256
+#   SAMPLES=         another number of images            WORKERS=       processes (default: one a core, up to 8)
+#   DATA=data/small_scale            folder of the image folders, <name> in it
+# Run a script again to go on where it was.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 generate() {
     local prefix="$1" scale="${SCALE:-small}" listed family name encoder named=yes
     shift
+    [[ " $* " != *" --help "* ]] || {
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+        sed -n '/^# Overrides/,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit
+    }
     [[ "$scale" =~ ^(small|large)$ ]] || fail "SCALE=$scale is neither small nor large"
     check_counts SAMPLES WORKERS
     use_python requirements.txt

@@ -24,7 +24,7 @@ from datasets.folder import list_images
 from datasets.manifest import releases
 from datasets.record import make_record
 from generators.named import named_datasets
-from train_align_uniform.status import images_of
+from training.status import images_of
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"

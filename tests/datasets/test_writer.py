@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -46,13 +45,10 @@ def write(root, samples=120, process=None, **options):
     return write_image_folder(process or Ramps(), root, samples, name="ramps", **options)
 
 
-def digest(root: Path) -> str:
-    """One hash of every image's path and bytes."""
-    total = hashlib.sha256()
-    for path in sorted((root / "train").rglob("*")):
-        if path.is_file():
-            total.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return total.hexdigest()
+def digest(root: Path) -> dict[str, str]:
+    """The hash of every image by its path."""
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (root / "train").rglob("*") if path.is_file()}
 
 
 def command(root: Path, *options: object) -> list[str]:
@@ -71,11 +67,8 @@ def test_layout_record_and_pixels(tmp_path):
                                  parameters={"colour": "grey"}, seed=0, resolution=8, format="png")
     assert {"python", "numpy", "pillow"} <= software.keys()
     assert len(list_images(tmp_path / "a")) == 1003
-
-
-def test_jpeg_quality_is_95(tmp_path):
-    write(tmp_path, 1)
-    with Image.open(tmp_path / "train/00000000/00000000.jpg") as image:
+    write(tmp_path / "b", 1)
+    with Image.open(tmp_path / "b/train/00000000/00000000.jpg") as image:
         assert image.format == "JPEG" and image.quantization[0][0] == 2  # 16 of the standard's table, scaled to q95
 
 
@@ -106,8 +99,8 @@ def test_killed_and_started_again(tmp_path):
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
-    process = subprocess.Popen([*command(tmp_path / "o", "--samples", 100_000, "--workers", 2)], cwd=ROOT,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(tmp_path / "o", "--samples", 100_000, "--workers", 2), cwd=ROOT,
+                               stderr=subprocess.DEVNULL)
     while not (tmp_path / "o/train/00001000").exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -130,9 +123,8 @@ def test_finished_folder_is_left_alone_even_if_read_only(tmp_path, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise OSError(errno.EROFS, "read-only")
 
-    monkeypatch.setattr(writer, "locked", refuse)
-    monkeypatch.setattr(writer, "write_bytes", refuse)
-    monkeypatch.setattr(writer, "write_json", refuse)
+    for name in ("locked", "write_bytes", "write_json"):
+        monkeypatch.setattr(writer, name, refuse)
     assert write(tmp_path / "a") == 0
     assert before == (digest(tmp_path / "a"), (tmp_path / "a/dataset.json").stat().st_mtime_ns)
 
@@ -161,81 +153,6 @@ def test_another_record_is_refused_and_nothing_changes(tmp_path, change, said):
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
 
 
-@dataclass(frozen=True)
-class Noise(Ramps):
-    """Independent pixels; `changed` is no field, as an edited line of code is none."""
-
-    changed: ClassVar[str] = ""
-
-    def render(self, indices):
-        images = []
-        for i in indices:
-            rng = np.random.default_rng([self.seed, int(i)])
-            image = rng.integers(0, 256, (self.resolution, self.resolution, 3), np.uint8)
-            if self.changed == "one image in two" and i % 2:
-                image = 255 - image
-            if self.changed == "another draw":
-                image = rng.integers(0, 256, image.shape, np.uint8)
-            if self.changed == "rounding":
-                image = np.where(rng.random(image.shape) < 0.5, image, image ^ 1)
-            images.append(image)
-        return np.array(images)
-
-
-@pytest.mark.parametrize("image_format", ["jpg", "png"])
-@pytest.mark.parametrize("changed", ["one image in two", "another draw"])
-def test_images_of_another_law_are_not_added(tmp_path, monkeypatch, image_format, changed):
-    write(tmp_path, 70, Noise(), image_format=image_format)
-    before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
-    monkeypatch.setattr(Noise, "changed", changed)
-    match = rf"0000\d+\.{image_format} is not what Noise makes now: .* remove {tmp_path} to"
-    with pytest.raises(UserError, match=match):
-        write(tmp_path, 100, Noise(), image_format=image_format)
-    assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
-    if changed == "another draw":  # of a folder that is finished, one image is enough
-        with pytest.raises(UserError, match=match):
-            write(tmp_path, 70, Noise(), image_format=image_format)
-    (tmp_path / f"train/00000000/00000003.{image_format}").unlink()
-    with pytest.raises(UserError, match=match):
-        write(tmp_path, 70, Noise(), image_format=image_format)
-    with pytest.raises(UserError, match=match):  # the first of another's shard, which has no images yet
-        write(tmp_path, 2000, Noise(), image_format=image_format, rank=1, world_size=2)
-
-
-@pytest.mark.parametrize("image_format", ["jpg", "png"])
-def test_what_another_processor_rounds_differently_is_the_same_law(tmp_path, monkeypatch, image_format):
-    write(tmp_path, 70, Noise(), image_format=image_format)
-    monkeypatch.setattr(Noise, "changed", "rounding")
-    assert write(tmp_path, 100, Noise(), image_format=image_format) == 30
-
-
-def test_a_chaotic_process_is_warned_of(tmp_path, monkeypatch, capsys):
-    write(tmp_path, 70, Noise())
-    monkeypatch.setattr(Noise, "changed", "another draw")
-    monkeypatch.setattr(Noise, "chaotic", True, raising=False)
-    assert write(tmp_path, 100, Noise()) == 30
-    said = capsys.readouterr().err
-    assert said.startswith("warning: ") and said.endswith("on another kind of processor\n") and said.count("\n") == 1
-
-
-def test_a_slow_process_renders_one_image_again(tmp_path, monkeypatch):
-    asked = []
-
-    @dataclass(frozen=True)
-    class Slow(Ramps):
-        def render(self, indices):
-            asked.append(list(indices))
-            return super().render(indices)
-
-    write(tmp_path, 2100, Slow())
-    for long_enough, images in ((60.0, 8), (0.0, 1)):
-        asked.clear()
-        monkeypatch.setattr(writer, "LONG_ENOUGH", long_enough)
-        writer.check_law(Slow(), tmp_path, "jpg")
-        assert len(asked) == images
-        assert len({indices[0] // 1000 for indices in asked}) == (3 if images > 1 else 1)  # from all over
-
-
 def test_folders_with_something_else_are_refused(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"not ours")
     with pytest.raises(UserError, match=r"no dataset\.json"):
@@ -259,34 +176,25 @@ def test_a_place_that_cannot_be_written_is_refused_before_rendering(tmp_path, mo
         write(tmp_path / "out")
 
 
-def test_more_images_than_numbers_are_refused_at_once(tmp_path):
-    with pytest.raises(UserError, match="more than the 100,000,000"):
-        write(tmp_path / "a", 10**8 + 1)
-    assert not (tmp_path / "a").exists()
-
-
-@pytest.mark.parametrize("options", [{"samples": 0}, {"workers": 0}, {"image_format": "gif"},
+@pytest.mark.parametrize("options", [{"samples": 0}, {"samples": 10**8 + 1}, {"workers": 0}, {"image_format": "gif"},
                                      {"rank": 2, "world_size": 2}])
 def test_senseless_requests_are_refused(tmp_path, options):
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match=r"cannot write|more than the 100,000,000"):
         write(tmp_path / "a", **options)
     assert not (tmp_path / "a").exists()
 
 
 RACE = """
 import sys
-from pathlib import Path
 from generators.dead_leaves import DeadLeaves
 from datasets.writer import write_image_folder
 from utils.cli import UserError
-
-rank = int(sys.argv[2])
-process = DeadLeaves(resolution=8, seed=rank)
+process = DeadLeaves(resolution=8, seed=(rank := int(sys.argv[2])))
 process.render([0])
 for folder in range(10):
     sys.stdin.readline()
     try:
-        write_image_folder(process, Path(sys.argv[1], str(folder)), 1002, name="set", rank=rank, world_size=2)
+        write_image_folder(process, f"{sys.argv[1]}/{folder}", 1002, name="set", rank=rank, world_size=2)
         print("wrote", flush=True)
     except UserError as error:
         print(error, flush=True)
@@ -334,22 +242,6 @@ def test_too_small_a_disk_is_seen_before_anything_is_written(tmp_path, monkeypat
     assert not (tmp_path / "a").exists()
 
 
-def test_full_disk_midway_leaves_whole_images(tmp_path, monkeypatch):
-    real = writer.write_bytes
-
-    def full(path, data, durable=True):
-        if path.stem == "00000070":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(path, data, durable)
-
-    monkeypatch.setattr(writer, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
-        write(tmp_path)
-    monkeypatch.undo()
-    assert len(list((tmp_path / "train").rglob("*"))) == 1 + 70
-    assert write(tmp_path) == 50
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path, workers):
     """A limit on file size stands for a full disk: it also hits worker processes."""
@@ -362,35 +254,30 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path, workers):
     assert result.returncode == 1
     assert result.stderr.strip().endswith("File too large") and "Traceback" not in result.stderr
     assert not list((tmp_path / "o").rglob("*.tmp"))
+    subprocess.run(options, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert len(list_images(tmp_path / "o")) == 300
 
 
 @dataclass(frozen=True)
 class Fatal(Ramps):
-    """Ends its process without a word at image 60, as the system does to one that takes too much memory."""
+    """Ends its process without a word at image 60, as the system does to one that takes too much memory, or raises."""
+
+    broken: bool = False
 
     def render(self, indices):
+        if 60 in indices and self.broken:
+            raise ZeroDivisionError("a fault of the process")
         if 60 in indices:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().render(indices)
 
 
-@dataclass(frozen=True)
-class Broken(Ramps):
-    def render(self, indices):
-        if 60 in indices:
-            raise ZeroDivisionError("a fault of the process")
-        return super().render(indices)
-
-
-def test_a_killed_worker_is_one_line(tmp_path):
+def test_a_killed_worker_is_one_line_and_a_fault_is_a_traceback(tmp_path):
     with pytest.raises(UserError, match="worker process was killed"):
-        write(tmp_path, 200, Fatal(), workers=2)
+        write(tmp_path / "a", 200, Fatal(), workers=2)
     assert write(tmp_path / "b", 40, Fatal()) == 40  # and this process lives
-
-
-def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path):
-    with pytest.raises(ZeroDivisionError, match="a fault of the process"):
-        write(tmp_path, 200, Broken(), workers=2)
+    with pytest.raises(ZeroDivisionError, match="a fault of the process"):  # which keeps its traceback
+        write(tmp_path / "c", 200, Fatal(broken=True), workers=2)
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -411,8 +298,3 @@ def test_a_process_that_returns_another_thing_is_told_so(tmp_path, change, said)
         write(tmp_path / "a", 5, Other())
     assert str(info.value) == f"Other must render a ndarray uint8 [4, 8, 8, 3], {said}; mend its code"
     assert not (tmp_path / "a").exists()
-
-
-def test_folders_that_are_not_there_are_not_listed_one_by_one(tmp_path):
-    """So that the disk is asked at once, also for 10^8 images."""
-    assert next(writer.missing(tmp_path, 10**8, "jpg", 0, 1)) == range(1000)  # which no list equals

@@ -75,19 +75,3 @@ def test_vtab_from_shards_to_the_table(encoders, tmp_path):
     assert "1 of 7 tasks, missing caltech101" in (tmp_path / "results/complete/vtab.md").read_text()
     assert everything.returncode == 0 and "6 rows by knn, 1 probed now" in everything.stdout, everything.stderr
     assert "stylegan-oriented" in everything.stdout  # in the status
-
-
-@pytest.mark.parametrize(("script", "arguments", "environment", "message"), [
-    (LINEAR_EVAL, [], {}, "pass the folder of ImageNet-100 and the number of a GPU, or cpu"),
-    (LINEAR_EVAL, ["imagenet100", "first"], {}, "first is not the number of a GPU"),
-    (LINEAR_EVAL, ["imagenet100", "0"], {}, "imagenet100 is not a folder; make it: bash scripts/datasets/generate"),
-    (LINEAR_EVAL, [".", "0"], {}, "encoders/small_scale is not there; train encoders"),
-    (VTAB, [], {"GPU": "x"}, "GPU=x is not the number of a GPU"),
-    (VTAB, [], {"TRAIN_LIMIT": "all"}, "TRAIN_LIMIT=all is not a count"),
-    (VTAB, ["stat-wmm"], {"GPU": "cpu"}, "none of the tasks is ready in data/vtab; see python -m datasets.vtab status"),
-])
-def test_bad_input_ends_in_one_line(tmp_path, script, arguments, environment, message):
-    done = bash(script, *arguments, cwd=tmp_path, **environment)
-    assert done.returncode == 1
-    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
-    assert not list(tmp_path.iterdir())

@@ -124,28 +124,6 @@ def test_a_folder_with_other_content_is_no_encoder(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("arguments", "environment", "message"), [
-    ([], {}, "pass the name of a dataset"),
-    (["stat-wmm", "0 1"], {}, "not understood: 0 1"),
-    (["stat-wmm", "cpu"], {"SAMPLES": "-4"}, "SAMPLES=-4 is not a count"),
-    (["stat-wmm", "cpu"], {"LIMITS": "5 x"}, "LIMITS=5 x is not a count"),
-    (["stat-wmm", "cpu"], {"VTAB": "none"}, "VTAB=none is not a folder; correct it, or leave it out to pass over"),
-    (["stat-wmm", "cpu"], {"PROTOCOL": "papers"}, "--protocol: invalid choice: 'papers'"),
-    (["stat-wnn", "0"], {}, "stat-wnn is not a dataset; the names are fractaldb, dead_leaves-squares, "),
-    (["stat-wmm", "first"], {}, "not understood: first; pass the numbers of one or two GPUs, or cpu"),
-    (["stat-wmm", "0", "1", "2"], {}, "not understood: 0 1 2"),
-    (["stat-wmm", "98", "99"], {}, "GPU 98 is not there"),
-    pytest.param(["stat-wmm", "cpu"], {"OPTIONS": "--widht=3"}, "unrecognized arguments: --widht=3",
-                 marks=pytest.mark.slow),
-    pytest.param(["feature_vis-dead_leaves", "cpu"], {}, "this needs the weights of a trained network: pass --encoder",
-                 marks=pytest.mark.slow),
-])
-def test_bad_input_ends_in_one_line_before_anything_is_made(tmp_path, arguments, environment, message):
-    done = bash(RUN, *arguments, cwd=tmp_path, **environment)
-    assert done.returncode in (1, 2) and message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
-
-
 def test_status_of_nothing_says_where_to_begin(tmp_path):
     done = bash(ROOT / "scripts/status.sh", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

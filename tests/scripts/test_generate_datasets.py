@@ -52,20 +52,6 @@ def test_a_family_without_and_with_an_encoder(tmp_path):
     assert len(list((tmp_path / "my data/feature_vis-dead_leaves").rglob("*.jpg"))) == 2
 
 
-@pytest.mark.parametrize(("script", "arguments", "environment", "message"), [
-    ("all.sh", ["stat-wnn"], {}, "stat-wnn is not one of fractaldb, dead_leaves-squares, "),
-    ("stylegan.sh", ["stat-wmm"], {}, "stat-wmm is not one of stylegan-random, stylegan-highfreq, "),
-    ("all.sh", [], {"SCALE": "huge"}, "SCALE=huge is neither small nor large"),
-    ("statistical.sh", [], {"SAMPLES": "many"}, "SAMPLES=many is not a count"),
-    pytest.param("mixed.sh", ["mixed-4"], {}, "pass --encoder FILE", marks=pytest.mark.slow),
-    ("dead_leaves.sh", ["dead_leaves-mixed"], {"OPTIONS": "--sides 5"}, "unrecognized arguments: --sides 5"),
-])
-def test_bad_input_ends_in_one_line(tmp_path, script, arguments, environment, message):
-    done = bash(FOLDER / script, *arguments, cwd=tmp_path, **environment)
-    assert done.returncode in (1, 2) and message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
-
-
 def test_a_folder_with_other_content_is_left_alone(tmp_path):
     folder = tmp_path / "data/small_scale/stat-spectrum"
     folder.mkdir(parents=True)

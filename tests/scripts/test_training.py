@@ -25,22 +25,6 @@ def test_main_trains_what_is_not_done(tmp_path, make_images):
     assert (tmp_path / "encoders/small_scale/stat-wmm/encoder.pth").stat().st_mtime_ns == written
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ([], 'without any: OPTIONS="--width 0.25 --steps 600" bash'),
-    (["first"], "pass the numbers of two GPUs"),
-    (["cpu", "stat-wnn"], "no dataset called 'stat-wnn'"),
-    (["cpu", "stat-wmm"], "no images of stat-wmm in data/small_scale; make them (python -m generators stat-wmm) or"),
-    (["cpu"], "no images of dead_leaves-squares, "),
-    (["cpu", "--list", "all"], "not understood: --list all"),
-    (["98", "99"], 'GPU 98 is not there: this machine has '),
-    (["98"], '): OPTIONS="--width 0.25 --steps 600" bash '),
-])
-def test_bad_input_ends_in_one_line(tmp_path, arguments, message):
-    done = bash(MAIN, *arguments, cwd=tmp_path)
-    assert done.returncode == 1 and message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
-
-
 @pytest.mark.slow
 def test_a_task_of_the_slurm_array(tmp_path):
     """With an srun that starts its processes one after another."""

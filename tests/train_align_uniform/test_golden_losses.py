@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from train_align_uniform.images import PackedImages
-from train_align_uniform.trainer import Config, Trainer
+from train_align_uniform.learner import AlignUniform, Options
+from training.images import PackedImages
 
 LOSSES = {
     "align-uniform": [
@@ -27,8 +27,8 @@ def losses(**changes: object) -> list[float]:
     images = np.random.default_rng(0).integers(0, 256, (22, 5, 5, 3), np.uint8).repeat(8, 1).repeat(8, 2)
     recipe = {"batch_size": 11, "steps": 20, "width": 1 / 16, "optimizer": "adamw", "lr": 5e-5, "warmup_steps": 5,
               "cosine": True, **changes}
-    trainer = Trainer(Config(**recipe), PackedImages(images), torch.device("cpu"))
-    return [trainer.train_step()["loss"] for _ in range(20)]
+    learner = AlignUniform(Options(**recipe), PackedImages(images), torch.device("cpu"))
+    return [learner.step(step)["loss"].item() for step in range(20)]
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,0 +1,78 @@
+"""The images that a command is asked to train on: a folder, or a named dataset that renders them meanwhile."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from datasets.fingerprint import contents_sha256
+from datasets.folder import RECORD, list_images
+from datasets.packed import packed_images, packed_shape
+from datasets.writer import describe
+from generators.named import load, named_datasets, needs, open_parameters, settings, size
+from training.distributed import processes_here
+from training.images import PackedImages, RenderedImages
+from utils.cli import UserError, positive_int
+from utils.cpus import default_workers
+from utils.files import read_json
+
+Source = tuple[dict[str, Any], Callable[[], PackedImages | RenderedImages]]  # what config.json says, how to open them
+
+
+def add_folder_options(p: Any) -> None:
+    """Options about images in a folder, for a parser or a group of one."""
+    p.add_argument("--resize", type=positive_int, help="bring all images to a square of this many pixels first "
+                   "(needed for photos of different sizes; 96 is a good size)")
+    p.add_argument("--cache", help="where to keep the packed array, if not in the image folder")
+
+
+def add_source_options(p: Any) -> None:
+    """All options about images."""
+    p.add_argument("--data", required=True, help="image folder: generated, downloaded or your own; or the name of a "
+                   "dataset (python -m generators list), whose images are rendered while training")
+    add_folder_options(p)
+    p.add_argument("--samples", type=positive_int, help="of a named dataset: as many images, the same in every epoch "
+                   "(default: images never come twice, and an epoch is as long as the published dataset)")
+    p.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="of a named dataset's process, "
+                   "such as resolution=128 seed=1 encoder=FILE")
+    p.add_argument("--workers", type=positive_int, help="processes that render, for each that trains (default: its "
+                   "share of the cores, up to 8)")
+
+
+def find_source(args: argparse.Namespace, device: torch.device) -> Source:
+    """What config.json says of the images, and how to open them. Raises UserError for images that are not there, and
+    for options about the other kind of them."""
+    folder = Path(args.data).is_dir()
+    if not folder and args.data not in named_datasets():
+        raise UserError(f"{args.data} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a "
+                        "folder of images or one of these names")
+    for option in ("samples", "parameters", "workers") if folder else ("resize", "cache"):
+        if getattr(args, option):
+            kind = "named datasets, and {} is a folder" if folder else "folders, and {} is a named dataset"
+            raise UserError(f"--{option} is for {kind.format(args.data)}; leave it out")
+    return (_of_folder if folder else _of_process)(args, device)
+
+
+def _of_folder(args: argparse.Namespace, device: torch.device) -> Source:
+    paths = list_images(args.data)
+    record = Path(args.data) / RECORD
+    data = {"shape": packed_shape(paths, args.resize), "resize": args.resize,
+            "sha256_of_contents": contents_sha256(Path(args.data), paths)}
+    if record.exists():
+        data["record"] = read_json(record)
+    return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
+
+
+def _of_process(args: argparse.Namespace, device: torch.device) -> Source:
+    chosen = settings(args.data, args.parameters)
+    if needs(args.data, "encoder") and "encoder" not in chosen:
+        raise UserError(f"{args.data} needs a trained network; pass --parameters encoder=FILE")
+    if device.type == "cpu" and "device" in open_parameters(args.data):
+        chosen = {"device": "cpu", **chosen}  # else "auto": the GPU, for those that can use one
+    workers = args.workers or default_workers(processes_here())
+    images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples, workers)
+    data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
+            "record": describe(images.process, args.data, images.count, "png")}
+    return data, lambda: images

@@ -1,0 +1,50 @@
+"""Command-line options made from the fields of a dataclass: of image processes, and of what trains.
+
+    @dataclass(frozen=True)
+    class Options:
+        epochs: int = option(200, "passes over the images", type=positive_int, group="optimisation")
+
+    add_options(parser, Options)
+    options = from_options(Options, parser.parse_args())
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+Chosen = TypeVar("Chosen")
+
+
+def option(default: Any, help: str, choices: tuple[str, ...] | None = None, *, type: Callable[[str], Any] | None = None,
+           group: str = "", **more: Any) -> Any:
+    """A dataclass field that is also an option of the command line.
+
+    type: makes a value of its text; by default the annotation does. A default that is a bool is switched to True by the
+    option's name alone, and one that is a tuple takes any number of values. group: the heading that --help shows it
+    under. What `more` says is kept in the field's metadata.
+    """
+    metadata = {"help": help, "choices": choices, "type": type, "group": group, **more}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[str] = (), **defaults: Any) -> None:
+    """An option for each field of the dataclass `cls` but the `fixed` ones; `defaults` replace the fields'."""
+    groups: dict[str, Any] = {"": parser}
+    for field in dataclasses.fields(cls):
+        if field.name in fixed:
+            continue
+        about, default = field.metadata, defaults.get(field.name, field.default)
+        if about["group"] not in groups:
+            groups[about["group"]] = parser.add_argument_group(about["group"])
+        how: dict[str, Any] = {"action": "store_true"}
+        if not isinstance(default, bool):
+            how = {"type": about["type"] or field.type, "choices": about["choices"]}
+            how |= {"nargs": "*"} if isinstance(default, tuple) else {}
+        groups[about["group"]].add_argument(f"--{field.name}", default=default, help=about["help"], **how)
+
+
+def from_options(cls: type[Chosen], args: argparse.Namespace, **fixed: Any) -> Chosen:
+    """The `cls` that the options of `add_options` and the values `fixed` describe."""
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls) if field.name not in fixed}
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}, **fixed)
