@@ -215,6 +215,7 @@ def done_before(output: Path, options: dict[str, Any], facts: dict[str, Any], pr
             if done and not finished(run_folder):
                 with RunFolder.open(output, options, **facts):
                     export_again(run_folder)
+                print(f"{output}/encoder.pth was missing or damaged, and is exported again from last.pth")
             if done:
                 say_done(run_folder)
     return processes.agree(stop=done)

@@ -4,6 +4,7 @@ from typing import Any
 
 from models import save_encoder
 from models.resnet50 import load_any_encoder
+from train_align_uniform.status import intact
 from train_align_uniform.trainer import Trainer
 from utils.cli import UserError
 from utils.files import sha256
@@ -27,11 +28,7 @@ def export(trainer: Trainer, run: RunFolder) -> None:
 def finished(run: RunFolder) -> dict[str, Any] | None:
     """The done-record of a run whose encoder is as it was exported, or None."""
     done = run.done("steps", "seconds", "align", "uniform")
-    encoder = run.path / "encoder.pth"
-    if done is None or not encoder.is_file():
-        return None
-    recorded = done.get("encoder_sha256")  # not by the first release
-    return done if recorded in (None, sha256(encoder)) else None
+    return done if done and intact(run.path / "encoder.pth", done) else None
 
 
 def export_again(run: RunFolder) -> None:

@@ -36,6 +36,7 @@ def test_a_lost_encoder_is_exported_again(command, arguments, tmp_path, how):
     lose(run / "encoder.pth", how)
     code, out, err = command(*arguments)
     assert (code, err) == (0, "") and "encoder.pth: 2 steps in " in out
+    assert "exported again from last.pth" in out
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
 
