@@ -42,16 +42,20 @@ def whole(folder: Path, facts: dict[str, Any]) -> bool:
     return path.is_file() and path.stat().st_size == facts["size"]
 
 
-def check_downloaded(path: Path, sha256: str) -> None:
-    """Raises UserError if a record beside `path`, whose SHA-256 is given, says that another file was downloaded."""
-    try:
-        record = read_record(path.with_name(RECORD), file=str, sha256=str)
-    except (FileNotFoundError, UserError):  # no download of ours
-        return
-    if record["file"] == path.name and record["sha256"] != sha256:
-        raise UserError(f"{path} is not the file that was downloaded (its sha256 is {sha256[:12]}..., in {RECORD} "
-                        f"{record['sha256'][:12]}...); remove {path.parent} and download it again: python -m "
-                        "linear_eval.released_encoders --help")
+def check_recorded(path: Path, sha256: str) -> None:
+    """Raises UserError if a record beside `path`, whose SHA-256 is given, says that another file was downloaded, or
+    exported by training."""
+    for name, field, again in (
+            (RECORD, "sha256", f"remove {path.parent} and download it again: python -m "
+                               "linear_eval.released_encoders --help"),
+            ("done.json", "encoder_sha256", "run the command that trained it once more, which exports it again")):
+        try:
+            record = read_record(path.with_name(name), **{field: str})
+        except (FileNotFoundError, UserError):  # none of ours
+            continue
+        if record.get("file", "encoder.pth") == path.name and record[field] != sha256:
+            raise UserError(f"{path} is not the file that {name} beside it names (its sha256 is {sha256[:12]}..., not "
+                            f"{record[field][:12]}...); {again}")
 
 
 def describe(folder: Path, facts: dict[str, Any]) -> str:

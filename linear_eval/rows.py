@@ -10,11 +10,12 @@ import torch
 from linear_eval.baselines import BASELINES
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
-from linear_eval.released_encoders import check_downloaded
+from linear_eval.released_encoders import check_recorded
 from linear_eval.results import is_text
 from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_encoder, random_encoder
 from utils.cli import UserError
 from utils.devices import choose_precision
+from utils.files import sha256
 
 RANDOM_INIT = "random initialisation"
 
@@ -51,7 +52,7 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
 
     A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
     the file's, or to its folder's for an encoder.pth or a checkpoint_*. Raises UserError for a file that is no encoder,
-    one that is not what was downloaded, a name that torchvision has not, or a layer that is not there.
+    one that is not what was downloaded or exported, a name that torchvision has not, or a layer that is not there.
     """
     if str(source).startswith(TORCHVISION):
         model: Encoder = Pretrained(str(source).removeprefix(TORCHVISION))
@@ -62,10 +63,10 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
         return network_row(name or str(source), model, device, layer, precision, kind="encoder", **facts)
     path = Path(source)
     model = load_encoder(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    check_downloaded(path, sha256)
+    found = sha256(path)
+    check_recorded(path, found)
     return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",
-                       encoder_sha256=sha256)
+                       encoder_sha256=found)
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,

@@ -117,6 +117,7 @@ def done_before(output: Path, config: dict[str, Any], facts: dict[str, Any], sho
             if done and not finished(run_folder, shown):
                 with RunFolder.open(output, config, **facts):
                     export_again(run_folder)
+                print(f"{output}/encoder.pth was missing or damaged, and is exported again from last.pth")
             if done:
                 say_done(run_folder, shown)
     return processes.agree(stop=done)

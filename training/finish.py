@@ -4,6 +4,7 @@ from typing import Any
 
 from models import load_encoder, save_encoder
 from training.learner import Learner
+from training.status import intact
 from utils.cli import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
@@ -24,11 +25,7 @@ def finish(learner: Learner, run: RunFolder, seconds: float) -> None:
 def finished(run: RunFolder, shown: tuple[str, ...]) -> dict[str, Any] | None:
     """The done-record of a run, with the numbers `shown`, whose encoder is as it was exported; or None."""
     done = run.done("steps", "seconds", *shown)
-    encoder = run.path / "encoder.pth"
-    if done is None or not encoder.is_file():
-        return None
-    recorded = done.get("encoder_sha256")  # not by the first release
-    return done if recorded in (None, sha256(encoder)) else None
+    return done if done and intact(run.path / "encoder.pth", done) else None
 
 
 def export_again(run: RunFolder) -> None:

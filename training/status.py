@@ -6,11 +6,12 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from datasets.folder import RECORD, count_images, recorded_count
 from generators.named import find, named_datasets, needs
 from utils.cli import UserError, parser, run
-from utils.files import read_record
+from utils.files import read_record, sha256
 from utils.run_folder import RunFolder
 
 THERE = ("done", "downloaded", "there")  # how `encoder_of` begins where there is nothing left to train
@@ -30,12 +31,17 @@ def images_of(folder: Path) -> str:
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 
+def intact(encoder: Path, done: dict[str, Any]) -> bool:
+    """Whether the encoder is there as the done-record knows it; the first release recorded no hash."""
+    return encoder.is_file() and done.get("encoder_sha256") in (None, sha256(encoder))
+
+
 def encoder_of(folder: Path) -> str:
     """How far the run is: "done (27,400 steps)", "at step 1,200", "downloaded", "not readable" or "none"."""
     run_folder, source = RunFolder(folder), folder / "source.json"  # of linear_eval.released_encoders
     try:
         if done := run_folder.done("steps"):
-            there = (folder / "encoder.pth").exists()
+            there = intact(folder / "encoder.pth", done)
             return f"done ({done['steps']:,} steps)" if there else "lacks encoder.pth, which training exports again"
         if source.exists():
             file = folder / read_record(source, file=str)["file"]

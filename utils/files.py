@@ -5,11 +5,12 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from utils.cli import UserError
 
@@ -59,11 +60,17 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """json.loads, but NaN and infinity, which are not JSON, raise ValueError like all else that is not."""
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no number of JSON")
+    """json.loads, but what JSON has not (NaN, infinity) or no float can hold (1e999, lists in lists without end) raises
+    ValueError like all else that cannot be read."""
+    def finite(number: str) -> float:
+        if not math.isfinite(value := float(number)):
+            raise ValueError(f"{number} is no number of JSON, or too large")
+        return value
 
-    return json.loads(text, parse_constant=refuse)
+    try:
+        return json.loads(text, parse_constant=finite, parse_float=finite)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
 
 
 def read_json(path: Path | str) -> Any:
@@ -72,7 +79,7 @@ def read_json(path: Path | str) -> Any:
         raise UserError(f"{path} is no file; move it away")
     try:
         return parse_json(Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); restore it, or move it away") from None
 
 

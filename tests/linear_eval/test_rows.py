@@ -33,7 +33,18 @@ def test_a_download_that_was_changed_since_is_refused(tmp_path):
         assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
     (tmp_path / "source.json").write_text(json.dumps(record))
     save_encoder(random_encoder(1, width=0.05), tmp_path / "encoder.pth")  # as many bytes
-    with pytest.raises(UserError, match=r"encoder\.pth is not the file that was downloaded .* download it again"):
+    with pytest.raises(UserError, match=r"encoder\.pth is not the file that source\.json .* download it again"):
+        encoder_row(tmp_path / "encoder.pth", CPU)
+
+
+def test_an_encoder_that_its_run_did_not_export_is_refused(tmp_path):
+    save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
+    sha256 = hashlib.sha256((tmp_path / "encoder.pth").read_bytes()).hexdigest()
+    for fine in ({"steps": 5, "encoder_sha256": sha256}, {"steps": 5}):  # the first release recorded no hash
+        (tmp_path / "done.json").write_text(json.dumps(fine))
+        assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
+    (tmp_path / "done.json").write_text(json.dumps({"steps": 5, "encoder_sha256": "0" * 64}))
+    with pytest.raises(UserError, match=r"encoder\.pth is not the file that done\.json .* exports it again"):
         encoder_row(tmp_path / "encoder.pth", CPU)
 
 

@@ -33,7 +33,8 @@ def test_a_lost_encoder_is_exported_again(trained, arguments, tmp_path, how):
     run = tmp_path / "run"
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     lose(run / "encoder.pth", how)
-    assert "encoder.pth: 2 steps in " in trained(*arguments)
+    said = trained(*arguments)
+    assert "encoder.pth: 2 steps in " in said and "exported again from last.pth" in said
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
 

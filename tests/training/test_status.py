@@ -53,8 +53,12 @@ def test_every_state_is_said(call, home):
     assert "fractaldb" not in lines
 
 
-def test_a_lost_encoder_can_be_had_again(call, home):
-    (home / "encoders" / "stat-wmm" / "encoder.pth").unlink()
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_lost_encoder_can_be_had_again(call, home, cut_off):
+    if cut_off:
+        (home / "encoders" / "stat-wmm" / "done.json").write_text('{"steps": 27400, "encoder_sha256": "whole"}')
+    else:
+        (home / "encoders" / "stat-wmm" / "encoder.pth").unlink()
     assert "lacks encoder.pth, which training exports again" in "\n".join(call())
     assert "stat-wmm" in call("--list", "ready")
 

@@ -76,7 +76,7 @@ def test_broken_json_is_named(tmp_path):
         read_json(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', "[Infinity]", "[" * 100_000, "\udcff"])
+@pytest.mark.parametrize("text", ['{"a": NaN}', "[Infinity]", "[-1e999]", "[" * 100_000, "\udcff"])
 def test_odd_json_is_named_too(tmp_path, text):
     (tmp_path / "a.json").write_text(text, errors="surrogateescape")
     with pytest.raises(UserError, match=r"a\.json is not valid JSON"):

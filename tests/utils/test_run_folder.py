@@ -26,12 +26,12 @@ def test_a_finished_run_keeps_its_environment(tmp_path):
     assert json.loads((tmp_path / "environment.json").read_text())["threads"] == 1
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_what_is_no_number_is_no_record(tmp_path, number):
     with RunFolder.open(tmp_path, {"lr": 1}) as run:
         for step in (1, 2):
             run.log(step=step, loss=0.5)
-        run.metrics_path.write_text(f'{run.metrics_path.read_text()}{{"step": 3, "loss": {number}}}\n')
+        run.metrics_path.write_text(f'{run.metrics_path.read_text()}{{"step": 3, "loss": {number}}}\n{"[" * 100_000}\n')
         assert [line["step"] for line in run.metrics("loss")] == [1, 2]
         (tmp_path / "done.json").write_text(f'{{"loss": {number}}}')
         with pytest.raises(UserError, match=f"done.json is not valid JSON .{number} is no number"):
