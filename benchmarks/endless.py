@@ -47,7 +47,7 @@ def take(learner: AlignUniform, steps: range) -> None:
 def main() -> None:
     p = parser("python -m benchmarks.endless", __doc__)
     p.add_argument("--name", default="dead_leaves-mixed", help="dataset")
-    p.add_argument("--resolution", type=positive_int, help="of the images (default: as published)")
+    p.add_argument("--resolution", type=positive_int, help="height and width of the images (default: as published)")
     p.add_argument("--width", type=float, default=1.0, help="channel multiplier of the encoder")
     p.add_argument("--batch", type=positive_int, default=128, help="images; each gives two views")
     p.add_argument("--repeats", type=positive_int, default=9, help="pairs of measurements")

@@ -49,7 +49,7 @@ def main() -> None:
 
     p = parser("python -m benchmarks.image_memory", __doc__)
     p.add_argument("name", help="dataset, or 'blocks'")
-    p.add_argument("--resolution", type=positive_int, default=128, help="of the images")
+    p.add_argument("--resolution", type=positive_int, default=128, help="height and width of the images")
     p.add_argument("--batch", type=positive_int, default=768, help="images of a batch")
     p.add_argument("--batches", type=positive_int, default=24, help="batches that are taken")
     args = p.parse_args()

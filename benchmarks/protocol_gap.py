@@ -50,7 +50,7 @@ def main() -> None:
     p = parser("python -m benchmarks.protocol_gap", __doc__)
     p.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     p.add_argument("--encoder", type=Path, help="encoder file (default: one that was never trained)")
-    p.add_argument("--width", type=float, default=0.25, help="of the encoder that was never trained")
+    p.add_argument("--width", type=float, default=0.25, help="width of the encoder that was never trained")
     p.add_argument("--train-limit", type=positive_int, default=5000, help="training images")
     p.add_argument("--crops", action="store_true", help="also the two rows that train on random crops")
     p.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")

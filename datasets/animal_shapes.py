@@ -95,7 +95,7 @@ def write_animal_shapes(root: Path | str, seed: int = 0) -> dict[str, int]:
 def main() -> None:
     p = parser("python -m datasets.animal_shapes", __doc__)
     p.add_argument("--output", default="data/animal_shapes", help="folder to write")
-    p.add_argument("--seed", type=int, default=0, help="of the split")
+    p.add_argument("--seed", type=int, default=0, help="seed that decides which silhouettes are val")
     args = p.parse_args()
     counts = write_animal_shapes(args.output, args.seed)
     print(f"{args.output}: {counts['train']} train and {counts['val']} val silhouettes of {len(SPECIES)} species")

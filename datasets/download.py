@@ -27,7 +27,7 @@ from utils.progress import Progress
 
 WAITS = (1.0, 3.0, 10.0)  # seconds before each new try
 TIMEOUT = 30.0  # seconds without a byte
-CHUNK = 1 << 20
+READ_AT_ONCE = 1 << 20  # bytes
 
 
 class WrongFile(UserError):
@@ -35,7 +35,7 @@ class WrongFile(UserError):
 
 
 class Unreachable(UserError):
-    """A server that does not answer, or whose address is none."""
+    """A server that does not answer, or whose address cannot be read."""
 
 
 class NoRoom(UserError):
@@ -54,7 +54,7 @@ def download(url: str, path: Path | str) -> None:
     """Fetch `url` to `path`; nothing is done if `path` is there.
 
     Tries go on as long as they bring something, and end after four that do not. Raises Unreachable if the server did
-    not answer then, and for an address that is none; NoRoom if the disk is full; UserError if the server breaks off
+    not answer then, or if the address cannot be read; NoRoom if the disk is full; UserError if the server breaks off
     again and again, does not have the file, refuses it or answers with a web page.
     """
     path = Path(path)
@@ -135,7 +135,7 @@ def _check_address(url: str) -> None:
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file, Progress(path.stat().st_size >> 20, f"checking {path.name}", "MB") as progress:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(READ_AT_ONCE):
             digest.update(chunk)
             progress.update(len(chunk) >> 20)
     return digest.hexdigest()
@@ -231,7 +231,7 @@ def _copy(response: http.client.HTTPResponse, file: BinaryIO, have: int, total: 
     """Append the body to `file`. Raises _Interrupted if it ends before `total` bytes are there."""
     shown = have >> 20
     with Progress((total or 0) >> 20, name, "MB", done=shown) as progress:
-        while chunk := response.read1(CHUNK):
+        while chunk := response.read1(READ_AT_ONCE):
             file.write(chunk)
             file.flush()
             have += len(chunk)

@@ -65,7 +65,7 @@ def options(prog: str, description: str | None, output: str) -> argparse.Argumen
     """The options of both commands."""
     p = parser(prog, description)
     p.add_argument("names", nargs="*", help="which (default: all that were released)")
-    p.add_argument("--scale", choices=["small", "large"], default="small", help="that of the paper's experiments")
+    p.add_argument("--scale", choices=["small", "large"], default="small", help="scale of the paper's data")
     p.add_argument("--output", type=Path, default=Path(output), help="folder that gets SCALE_scale/NAME")
     p.add_argument("--url", help="server with the same files (default: NOISE_LEARNING_URL from the environment, else "
                    "those of datasets/released.yaml)")

@@ -24,7 +24,7 @@ from utils.cpus import usable_cpus
 from utils.files import errors_name, human_bytes, locked, read_json, write_json
 from utils.progress import Progress
 
-CHUNK = 1024  # images decoded between two updates of the progress line
+IMAGES_AN_UPDATE = 1024  # images decoded between two updates of the progress line
 
 
 def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
@@ -99,7 +99,7 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
         queue = iter(enumerate(paths))
         progress = Progress(len(paths), f"packing {target.parent}", "images")
         with ThreadPoolExecutor(usable_cpus()) as pool, progress:
-            while chunk := list(islice(queue, CHUNK)):
+            while chunk := list(islice(queue, IMAGES_AN_UPDATE)):
                 for (i, path), image in zip(chunk, pool.map(decode, [path for _, path in chunk]), strict=True):
                     if image.shape != shape[1:]:
                         raise UserError(

@@ -33,8 +33,8 @@ def make_record(name: str, source: str, counts: Mapping[str, int], complete: boo
 def record_of(root: Path | str) -> dict[str, Any]:
     """The record in `root`, with defaults for what it does not say, so also for a folder without one.
 
-    Counts that are no whole numbers are left out. Raises UserError for a file that is no JSON, and for a `complete` or
-    `selection` that is none.
+    Counts that are no whole numbers are left out. Raises UserError for a file that is no JSON, and for an
+    unknown value of `complete` or `selection`.
     """
     path = Path(root, RECORD)
     found = read_json(path) if path.exists() else {}

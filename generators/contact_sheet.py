@@ -95,10 +95,10 @@ def main() -> None:
     p.add_argument("--output", type=Path, required=True, help="file of the overview, .png or .jpg")
     p.add_argument("--sheets", type=Path,
                    help=f"folder for a contact sheet of each, {SHEET_ROWS * SHEET_COLUMNS} images")
-    p.add_argument("--rows", type=positive_int, default=2, help="of images in a block of the overview")
-    p.add_argument("--columns", type=positive_int, default=4, help="of images in a block of the overview")
+    p.add_argument("--rows", type=positive_int, default=2, help="rows of images in a block of the overview")
+    p.add_argument("--columns", type=positive_int, default=4, help="columns of images in a block of the overview")
     p.add_argument("--across", type=positive_int, default=3, help="blocks in a line of the overview")
-    p.add_argument("--seed", type=int, default=0, help="of rendered images")
+    p.add_argument("--seed", type=int, default=0, help="seed of the images that are rendered")
     p.add_argument("--encoder", default="", help="checkpoint, for datasets that need one")
     args = p.parse_args()
     sources = [source_of(name, args.seed, args.encoder) for name in args.sources]

@@ -40,7 +40,7 @@ SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadr
 CIRCLE, SQUARE, ORIENTED_SQUARE, RECTANGLE, TRIANGLE, QUADRILATERAL, MIXED = range(7)
 ANGLES = dict(zip(SHAPES, (0, 0, 1, 1, 3, 4, 4), strict=True))  # uniform numbers that the corners of each take
 MAX_LEAVES = 5000  # in the original order
-CHUNK = 500  # leaves drawn at a time, a divisor of MAX_LEAVES; the images do not depend on it
+LEAVES_AT_ONCE = 500  # leaves drawn at a time, a divisor of MAX_LEAVES; the images do not depend on it
 UNSEEN = np.empty((0, 0), np.int32)  # labels of leaves that are only counted
 
 RADII = np.linspace(0.03, 1, 200)
@@ -239,8 +239,8 @@ class DeadLeaves:
         rng, shape = generator(stream_key(self), int(index)), SHAPES.index(self.shape)
         labels, bare = np.full((self.resolution, self.resolution), -1, np.int32), all_bare(self.resolution)
         leaves, laid, original = [], 0, self.order == "original"
-        while laid == len(leaves) * CHUNK and not (original and laid == MAX_LEAVES):
-            leaves.append(draw_leaves(rng, CHUNK, self.shape))
+        while laid == len(leaves) * LEAVES_AT_ONCE and not (original and laid == MAX_LEAVES):
+            leaves.append(draw_leaves(rng, LEAVES_AT_ONCE, self.shape))
             laid += paint_under(leaves[-1], shape, laid, bare, UNSEEN if original else labels, False)
         u = np.concatenate(leaves)[:laid]
         if original:  # when the frame is full does not depend on the order, so now lay them from the newest back

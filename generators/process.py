@@ -33,7 +33,7 @@ def option(default: Any, help: str, choices: tuple[str, ...] | None = None, seed
 
 
 def check(process: Any) -> None:
-    """For `__post_init__`. Raises UserError for a value that is none of its choices and for a resolution below 1 or
+    """For `__post_init__`. Raises UserError for a value that is not among its choices and for a resolution below 1 or
     above 16384, where one image takes gigabytes."""
     for field in dataclasses.fields(process):
         value, choices = getattr(process, field.name), field.metadata.get("choices")

@@ -38,15 +38,15 @@ def options() -> Any:
     options.add_argument("--name", help="the encoder's name in tables (default: that of its folder or file)")
     options.add_argument("--task", help="the task's name in tables (default: that of the --data folder)")
     options.add_argument("--architecture", choices=["SmallAlexNet", "ResNet50"], default="SmallAlexNet",
-                         help="of --random-init")
-    options.add_argument("--width", type=float, default=1.0, help="of the SmallAlexNet of --random-init")
+                         help="architecture of the encoder of --random-init")
+    options.add_argument("--width", type=float, default=1.0, help="width of the SmallAlexNet of --random-init")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
     add_precision(options)
     options.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
     options.add_argument("--train-limit", type=positive_int, help="training images to use, drawn by --seed")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
                          help="folder that keeps features for other protocols")
-    options.add_argument("--seed", type=whole_number, default=0, help="of everything random in the probe")
+    options.add_argument("--seed", type=whole_number, default=0, help="seed of all random choices of the probe")
     options.add_argument("--baselines", action="store_true", help="also probe random initialisation of the encoder's "
                          "kind, raw pixels, mean colours and a colour histogram, into the same file")
     options.add_argument("--gpus", type=int, nargs="*", help="GPU to use; empty: the CPU (default: GPU 0 if any)")

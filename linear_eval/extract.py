@@ -66,10 +66,9 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
     path = _file(row, split, rows, device, cache)
     if not _intact(path):
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with locked(partial, wait=True), errors_name(path):
+        with locked(path.with_name(f".{path.name}.lock"), wait=True), errors_name(path):
             if not _intact(path):  # the command that held the lock may have made it
-                _write(path, partial, row, split, rows, device)
+                _write(path, path.with_suffix(".partial"), row, split, rows, device)
     kept = torch.from_numpy(np.load(path, mmap_mode="c"))  # "c", since torch has no read-only tensors
     return kept if device.type == "cpu" else kept.to(device)
 

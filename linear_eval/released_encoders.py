@@ -23,8 +23,8 @@ RECORD = "source.json"
 
 
 def unpack(release: Release, file: Path, work: Path) -> tuple[Path, dict[str, Any]]:
-    """A folder in `work` with the encoder in it, and {"file", "architecture"}. Raises WrongFile if it is none, or of
-    another architecture."""
+    """A folder in `work` with the encoder in it, and {"file", "architecture"}. Raises WrongFile if the file holds
+    no encoder, or one of another architecture."""
     try:
         architecture = type(load_encoder(file)).__name__
     except UserError as problem:

@@ -49,7 +49,7 @@ def load_torch(path: Path | str) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other versions; the error says enough
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-        if zipfile.is_zipfile(path):  # those of old versions are none
+        if zipfile.is_zipfile(path):  # old versions of torch wrote no zip files
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
         else:

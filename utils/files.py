@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -11,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from utils.cli import UserError
 
@@ -120,17 +121,21 @@ def human_bytes(count: float) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path | str, message: str = "", wait: bool = False) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path` (made if missing, left in place, empty) for the length of the block.
+    """Hold an exclusive lock on the file `path` (made if missing, left in place) for the length of the block. The file
+    is for the lock alone: it may be emptied.
 
     The system drops the lock when the process ends, however it ends. If another process holds it, wait for it or raise
     UserError(`message`). Where the file system offers no locks (some network mounts) the block runs without one.
     """
-    with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise UserError(message) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
+    lock = FileLock(path, timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(message) from None
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    try:
         yield
+    finally:
+        lock.release()

@@ -119,7 +119,7 @@ class RunFolder:
         write_json(self.path / "done.json", summary)
 
     def keep_metrics(self, last_step: int) -> None:
-        """Drop the lines after `last_step` (written after the checkpoint that is resumed) and what is no step's."""
+        """Drop lines that record no step, and those after `last_step`, which the resumed checkpoint lacks."""
         if self.metrics_path.exists():
             kept = [json.dumps(values) + "\n" for values in self.metrics() if values["step"] <= last_step]
             write_bytes(self.metrics_path, "".join(kept).encode())
@@ -130,7 +130,7 @@ class RunFolder:
             file.write(json.dumps(values) + "\n")
 
     def metrics(self, *numbers: str) -> list[dict[str, Any]]:
-        """The steps in metrics.jsonl, none if it is not there. A line that is cut off, no step's, or lacks one of
+        """The steps in metrics.jsonl, none if it is not there. A line that is cut off, records no step, or lacks one of
         `numbers` is passed over."""
         steps = []
         for line in self.metrics_path.read_bytes().splitlines(keepends=True) if self.metrics_path.exists() else ():

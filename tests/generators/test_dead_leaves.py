@@ -75,7 +75,7 @@ def test_original_order_gives_up_after_5000_leaves():
 def test_images_do_not_depend_on_how_many_leaves_are_drawn_at_a_time(chunk, monkeypatch):
     processes = [DeadLeaves("mixed", resolution=24, order=order) for order in ORDERS]
     before = [process.render(range(20)) for process in processes]
-    monkeypatch.setattr(dead_leaves, "CHUNK", chunk)
+    monkeypatch.setattr(dead_leaves, "LEAVES_AT_ONCE", chunk)
     for process, images in zip(processes, before, strict=True):
         np.testing.assert_array_equal(process.render(range(20)), images)
 

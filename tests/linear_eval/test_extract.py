@@ -52,7 +52,7 @@ def test_features_come_in_order_and_from_the_file_the_second_time(split, row, tm
     assert torch.equal(kept, extract(row, split, CPU, rows)) and kept.dtype == torch.float32
     before = len(calls)
     assert torch.equal(extract(row, split, CPU, rows, tmp_path), kept) and len(calls) == before
-    assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".json", ".npy"]
+    assert sorted(path.suffix for path in tmp_path.glob("[!.]*") if path.is_file()) == [".json", ".npy"]
     np.testing.assert_array_equal(np.load(next(tmp_path.glob("*.npy"))), kept)
 
 
