@@ -2,13 +2,14 @@
 the fast ones are tested against and measured beside."""
 
 import numpy as np
-from pyrtools.pyramids import SteerablePyramidFreq
+from pyrtools.pyramids import SteerablePyramidSpace
 
 from benchmarks.plain_generators import spectrum_passes
 from generators.colour_model import mondrian, principal_axes
 from generators.process import stream_key, white_noise
 from generators.spectrum import draw_exponents
-from generators.statistical_model import COLOUR_BINS, ORIENTATIONS, ROUNDS, StatisticalModel, scales_for
+from generators.statistical_model import COLOUR_BINS, ROUNDS, StatisticalModel, scales_for
+from generators.steerable_pyramid import ORIENTATIONS
 from utils.seeding import generator
 
 X = np.arange(-200, 200.5, 0.5)
@@ -24,13 +25,13 @@ def match_by_ranks(values: np.ndarray, counts: np.ndarray, edges: np.ndarray) ->
 
 def match_wavelets(channel: np.ndarray, betas: np.ndarray, scales: int) -> np.ndarray:
     """One round of wavelet marginals on one channel, both float64 [N, N]. betas: [1 + 4 scales], highpass first."""
-    pyramid = SteerablePyramidFreq(channel, height=scales, order=ORIENTATIONS - 1)
+    pyramid = SteerablePyramidSpace(channel, height=scales, order=ORIENTATIONS - 1, edge_type="reflect1")
     for key, beta in zip([key for key in pyramid.pyr_coeffs if key != "residual_lowpass"], betas, strict=True):
         scale = 0 if key == "residual_highpass" else key[0]
         counts = np.exp(-(np.abs(X / 4.0 ** (2**scale)) ** beta))
         deviation = np.sqrt(np.sum(counts * X**2) / np.sum(counts))
         band = match_by_ranks(pyramid.pyr_coeffs[key], counts, np.append(X - 0.25, X[-1] + 0.25))
-        pyramid.pyr_coeffs[key] = (band - band.mean()) / band.std() * deviation * 2**scale
+        pyramid.pyr_coeffs[key] = (band - band.mean()) / band.std() * deviation
     return pyramid.recon_pyr()
 
 
@@ -42,9 +43,10 @@ def statistical_model(process: StatisticalModel, index: int) -> np.ndarray:
     scales = scales_for(size) if "wmm" in model else 0
     betas = rng.uniform(0.4, 0.8, (3, 1 + ORIENTATIONS * scales if scales else 0))
     channels = white_noise(rng, (3, size, size), 256)
-    picture = mondrian(rng, size).reshape(3, -1)
-    axes, mu = principal_axes(picture.reshape(3, size, size))
-    counts, edges = zip(*(np.histogram(row, COLOUR_BINS) for row in axes.T @ (picture - mu[:, None])), strict=True)
+    picture = mondrian(rng, size)
+    axes, mu = principal_axes(rng, picture)
+    components = axes.T @ (picture.reshape(3, -1) - mu[:, None])
+    counts, edges = zip(*(np.histogram(row, COLOUR_BINS) for row in components), strict=True)
     for _ in range(ROUNDS):
         if "spectrum" in model:
             channels = spectrum_passes(channels, *exponents, passes=1)

@@ -8,7 +8,7 @@
     RANK=0 WORLD_SIZE=4 python -m generators stat-spectrum     # the first of four processes that share one folder
 
 The name comes first. The same command again goes on where it stopped; a finished folder is left alone. A larger
---samples adds images. A process whose code has changed since adds none.
+--samples adds images. A folder whose images the code no longer makes is refused.
 """
 
 import sys

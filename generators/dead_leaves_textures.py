@@ -32,7 +32,7 @@ from numba import njit
 
 from datasets.folder import list_images
 from datasets.packed import packed_images
-from datasets.writer import ImageProcess, check_law, describe, write_image_folder
+from datasets.writer import ImageProcess, describe, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import load
 from generators.process import option
@@ -84,9 +84,7 @@ def texture_images(folder: str, resolution: int) -> np.ndarray:
     root = CACHE / f"{POOL}-{resolution}"
     root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.with_suffix(".lock"), wait=True):  # of several generators, one makes them and the others wait
-        process = pool_process(resolution)
-        check_law(process, root, "jpg", examples=1)  # also where all are there: another version may have made them
-        write_image_folder(process, root, POOL_IMAGES, name=POOL, workers=default_workers())
+        write_image_folder(pool_process(resolution), root, POOL_IMAGES, name=POOL, workers=default_workers())
         return packed_images(root)
 
 

@@ -10,23 +10,22 @@ imposed on it in this order; what one undoes of another is left for the next rou
 
 * spectrum: each channel keeps its phases, mean and deviation and gets the magnitude 1 / (|fx|^a + |fy|^b), with a and b
   as in `generators.spectrum`, the same for the channels;
-* wmm, wavelet marginals: the highpass residual and the oriented bands of a steerable pyramid (4 orientations; 3 scales
-  at 128 pixels, 4 at 256) get the histogram exp(-|x / alpha|^beta), x from -200 to 200 in steps of 0.5, and its
-  deviation, each channel and band for itself. alpha = 4^(size of the image / size of the band): 4, 4, 16, 256, ... from
-  fine to coarse; beta is uniform in (0.4, 0.8), for each channel and band. The lowpass residual is left alone;
+* wmm, wavelet marginals: the highpass residual and the oriented bands of a steerable pyramid (in space, edges reflected
+  both ways: `generators.steerable_pyramid`; 4 orientations; 3 scales at 128 pixels, 4 at 256) get the histogram
+  exp(-|x / alpha|^beta), x from -200 to 200 in steps of 0.5, and then its mean, 0, and its deviation, each channel and
+  band for itself. alpha = 4^(size of the image / size of the band): 4, 4, 16, 256, ... from fine to coarse; beta is
+  uniform in (0.4, 0.8), for each channel and band. The lowpass residual is left alone;
 * color: each channel gets the histogram, in 256 bins, of one principal component of the colours of a random picture.
 
 In every model the channels are then taken as components along the principal colour axes of the random picture
 (`generators.colour_model` gives its distribution), and the result is stretched to 0..255. Random variables are drawn
 once for an image, not once a round.
 
-The paper's images were made by MATLAB code, of which the authors' Python port differs in three points. For two,
-`generators.colour_model` follows MATLAB. The third is the pyramid: in space there, in the frequency domain in the port
-and here, where coefficients of scale i are 2^i times as large. So here x is 2^i times the number above, and each scale
-is as strong as in MATLAB; in the port coarse scales are weaker.
+The paper's images were made by MATLAB code, and this is its law as it was found by running it: without its compiled
+part, which is where edges are reflected. The authors' Python port is another: its pyramid is in the frequency domain.
+docs/processes.md says what follows from that, and tests/generators/test_statistical_images.py compares the images.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,16 +36,15 @@ import torch
 
 from generators.colour_model import components, components_to_image, mondrian, principal_axes
 from generators.histogram_match import Histograms, histograms, match_histograms
-from generators.process import check, option, stream_key, white_noise
-from generators.spectrum import TINY, deviation, draw_exponents, magnitude
-from generators.steerable_pyramid import steerable_pyramid
+from generators.process import check, keep_freed_memory, option, stream_key, white_noise
+from generators.spectrum import TINY, draw_exponents, unit_magnitude
+from generators.steerable_pyramid import ORIENTATIONS, SteerablePyramid
 from generators.torch_process import BlockProcess, device_option, settle_device
 from utils.cli import UserError
 from utils.seeding import generator
 
 MODELS = ("wmm", "spectrum_color", "spectrum_color_wmm")
 ROUNDS = 10
-ORIENTATIONS = 4
 COLOUR_BINS = 256
 STEP = 0.5
 X = np.arange(-200, 200 + STEP, STEP, dtype=np.float32)  # where the wavelet histograms are tabulated
@@ -69,7 +67,7 @@ def impose_spectrum(images: torch.Tensor, magnitudes: torch.Tensor) -> torch.Ten
     """Give each channel its magnitude; it keeps its phases, mean and deviation.
 
     images: float32 [I, 3, N, N]. magnitudes: float32 [I, 1, N, N // 2 + 1], of fields whose deviation is 1.
-    Returns the rfft2 of the result, complex64 [I, 3, N, N // 2 + 1].
+    Returns float32 [I, 3, N, N].
     """
     size = images.shape[-1]
     mean = images.mean(dim=(-2, -1), keepdim=True)
@@ -79,7 +77,7 @@ def impose_spectrum(images: torch.Tensor, magnitudes: torch.Tensor) -> torch.Ten
     power = (spectrum * spectrum.conj()).real  # several times as fast as abs()
     spectrum *= magnitudes * deviations * power.clamp(min=float(TINY)).rsqrt()
     spectrum[..., :1, :1] = mean * size**2
-    return spectrum
+    return torch.fft.irfft2(spectrum, s=images.shape[-2:])
 
 
 def wavelet_histograms(betas: np.ndarray, level: int) -> tuple[Histograms, torch.Tensor]:
@@ -91,9 +89,8 @@ def wavelet_histograms(betas: np.ndarray, level: int) -> tuple[Histograms, torch
     density = np.exp(-powers)
     density /= density.sum(axis=1, keepdims=True)
     cumulative = np.pad(np.cumsum(density, axis=1), ((0, 0), (1, 0)))
-    scale = np.full(len(betas), 2**level, np.float32)  # of the pyramid's coefficients, as the head of this file says
-    parts = scale * (X[0] - np.float32(STEP / 2)), scale * np.float32(STEP), cumulative, scale * np.sqrt(density @ X**2)
-    low, step, cumulative, deviations = map(torch.from_numpy, parts)
+    low, step = np.full(len(betas), X[0] - STEP / 2, np.float32), np.full(len(betas), STEP, np.float32)
+    low, step, cumulative, deviations = map(torch.from_numpy, (low, step, cumulative, np.sqrt(density @ X**2)))
     return Histograms(low, step, cumulative), deviations
 
 
@@ -102,22 +99,22 @@ class WaveletMarginals:
 
     def __init__(self, betas: np.ndarray, resolution: int, device: str) -> None:
         scales = scales_for(resolution)
-        self.pyramid = steerable_pyramid(resolution, scales, ORIENTATIONS, device)
-        levels = np.split(betas, [1 + ORIENTATIONS * scale for scale in range(1, scales)], axis=2)
+        self.pyramid = SteerablePyramid(resolution, scales)
+        levels = np.split(np.moveaxis(betas, 2, 0), [1 + ORIENTATIONS * scale for scale in range(1, scales)])
         self.goals = []
         for level, level_betas in enumerate(levels):
             goal, deviations = wavelet_histograms(level_betas.reshape(-1), level)
             self.goals.append((goal.to(device), deviations.to(device)))
 
-    def impose(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """One round, from the rfft2 of images [I, 3, N, N] to that of the result."""
-        *levels, lowpass = self.pyramid.split(spectrum)
+    def impose(self, images: torch.Tensor) -> torch.Tensor:
+        """One round on images, float32 [I, 3, N, N], both."""
+        *levels, lowpass = self.pyramid.split(images.flatten(0, 1))
         for number, (goal, deviations) in enumerate(self.goals):
-            rows = match_histograms(levels[number].flatten(0, 2).flatten(1), goal)
-            # Their means play no part: of all filters only the lowpass lets frequency zero through.
+            rows = match_histograms(levels[number].flatten(0, 1).flatten(1), goal)
+            rows -= rows.mean(dim=1, keepdim=True)
             rows *= (deviations * rows.shape[1] ** 0.5 / torch.linalg.vector_norm(rows, dim=1))[:, None]
             levels[number] = rows.view(levels[number].shape)
-        return self.pyramid.join([*levels, lowpass])
+        return self.pyramid.join([*levels, lowpass]).view(images.shape)
 
 
 class Draw(NamedTuple):
@@ -129,13 +126,6 @@ class Draw(NamedTuple):
     axes: np.ndarray  # float32 [I, 3, 3] and, for mu, [I, 3], as `principal_axes` returns them
     mu: np.ndarray
     colours: Histograms  # of the components, I * 3 rows
-
-
-@functools.cache
-def keep_freed_memory() -> None:
-    """Let this process keep the memory of freed tensors, which takes a tenth off the time: glibc hands it back to the
-    system, page by page, when it is more than twice the largest block ever freed (blocks up to 32 MiB count)."""
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -158,7 +148,7 @@ class StatisticalModel(BlockProcess):
     def block(self) -> int:
         """Images computed together: on a CPU no more than its caches hold."""
         if self.device == "cpu":
-            return 8 if self.resolution <= 128 else 1
+            return 4 if self.resolution <= 128 else 1
         return 40
 
     def render_block(self, number: int) -> torch.Tensor:
@@ -176,12 +166,11 @@ class StatisticalModel(BlockProcess):
         draws = []
         for index in indices:
             rng = generator(stream_key(self), int(index))
-            magnitudes = magnitude(size, *draw_exponents(rng))[None]
-            magnitudes /= np.maximum(deviation(magnitudes), TINY)
+            magnitudes = unit_magnitude(size, *draw_exponents(rng))[None]
             betas = rng.uniform(0.4, 0.8, (3, bands)).astype(np.float32)
             noise = white_noise(rng, (3, size, size), 256)
             picture = mondrian(rng, size)
-            axes, mu = principal_axes(picture)
+            axes, mu = principal_axes(rng, picture)
             colours = histograms(components(picture, axes, mu), COLOUR_BINS)
             draws.append((noise, magnitudes, betas, axes, mu, colours))
         *arrays, colours = zip(*draws, strict=True)
@@ -194,10 +183,10 @@ class StatisticalModel(BlockProcess):
         colours = draw.colours.to(self.device)
         marginals = WaveletMarginals(draw.betas, self.resolution, self.device) if wavelets else None
         for _ in range(ROUNDS):
-            spectrum = impose_spectrum(images, magnitudes) if spectral else torch.fft.rfft2(images)
+            if spectral:
+                images = impose_spectrum(images, magnitudes)
             if marginals:
-                spectrum = marginals.impose(spectrum)
-            images = torch.fft.irfft2(spectrum, s=images.shape[-2:])
+                images = marginals.impose(images)
             if coloured:
                 images = match_histograms(images.flatten(0, 1).flatten(1), colours).view(images.shape)
         return images

@@ -1,5 +1,6 @@
 """How an accuracy is measured: an object a protocol. To add one, write its `predict` and list it in PROTOCOLS."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,10 @@ class Cached:
 
     def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
         probe = fit_probe(problem.features(), problem.labels, problem.classes, problem.seed)
+        if probe.at_the_edge:
+            print(f"warning: {problem.row.name}, {len(problem.paths)} training images: no L2 weight did "
+                  "better than the strongest or the weakest that was tried; a better one may lie beyond",
+                  file=sys.stderr)
         return probe.predict(problem.queries), {"l2": probe.l2, "path": list(probe.path)}
 
     def check(self, row: Row) -> None:

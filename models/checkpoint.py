@@ -51,17 +51,20 @@ def load_torch(path: Path | str) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other versions; the error says enough
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-        if zipfile.is_zipfile(path):  # old checkpoints are none
+        if zipfile.is_zipfile(path):  # those of old versions are none
             with zipfile.ZipFile(path) as archive:
-                if part := archive.testzip():
-                    raise zipfile.BadZipFile(f"{part} has changed since it was written")
-        return loaded
+                damaged = archive.testzip()
+        else:
+            damaged = None
     except pickle.UnpicklingError:
         raise UserError(f"{path} is not a plain state dict: it is damaged, or holds objects other than tensors, which "
                         "are never loaded because loading them runs code; save model.state_dict() instead") from None
     except Exception as error:  # damaged bytes can raise anything
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         raise UserError(f"{path} is not a complete checkpoint ({reason})") from None
+    if damaged:
+        raise UserError(f"{path} is damaged, in {damaged}: it is not what was written")
+    return loaded
 
 
 def _width(state: dict[str, Tensor]) -> float:

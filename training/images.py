@@ -8,14 +8,13 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.writer import CHUNK, ImageProcess, checked, rendered
-from utils.workers import ahead, worker_processes
+from utils.workers import Workers, ahead, worker_processes
 
 CPU = torch.device("cpu")
 PART = 16  # images that a worker renders at a time, or a block of them
@@ -123,7 +122,7 @@ class RenderedImages:
         door = getattr(self.process, "render_on_device", None)
         return checked(self.process, door(part), len(part), Tensor) if door else rendered(self.process, part)
 
-    def _made_by(self, pool: ProcessPoolExecutor, parts: Iterable[list[int]]) -> Iterator[np.ndarray]:
+    def _made_by(self, pool: Workers, parts: Iterable[list[int]]) -> Iterator[np.ndarray]:
         """The images of each part. The workers of `pool` are up to UNDER_WAY bytes ahead."""
         depth = max(UNDER_WAY // (PART * self.height * self.width * 3), self.workers)
         return ahead(lambda part: pool.submit(rendered, self.process, part), parts, depth)

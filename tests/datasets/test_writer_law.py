@@ -42,6 +42,9 @@ def test_images_of_another_law_are_not_added(tmp_path, monkeypatch, image_format
     with pytest.raises(UserError, match=match):
         write(tmp_path, 100, Noise(), image_format=image_format)
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
+    if changed == "another draw":  # of a folder that is finished, one image is enough
+        with pytest.raises(UserError, match=match):
+            write(tmp_path, 70, Noise(), image_format=image_format)
     (tmp_path / f"train/00000000/00000003.{image_format}").unlink()
     with pytest.raises(UserError, match=match):
         write(tmp_path, 70, Noise(), image_format=image_format)

@@ -1,32 +1,52 @@
-"""Spectrum: one real float32 pass against ten complex float64 ones, and the exponents found again in the images."""
+"""Spectrum: drawn phases against ten passes over noise that has them, and the exponents found again in the images."""
 
 import numpy as np
 import pytest
 import scipy.fft
 from scipy import stats
-from scipy.ndimage import uniform_filter
 
 from benchmarks.plain_generators import spectrum_passes
-from generators import colour_model
-from generators.colour_model import box_blur, components_to_image, mondrian, principal_axes
-from generators.process import stream_key, white_noise
-from generators.spectrum import Spectrum, draw_exponents, impose_spectrum, magnitude
+from generators.process import random_bytes, stream_key, white_noise
+from generators.spectrum import Spectrum, draw_exponents, magnitude, random_fields, spectra, unit_magnitude
 from utils.cli import UserError
 from utils.seeding import generator
 
 
-@pytest.mark.parametrize("size", [31, 64, 128])
+@pytest.mark.parametrize("size", [2, 3, 31, 64, 128])
 @pytest.mark.parametrize("a, b", [(0.5, 0.5), (1.0, 1.1), (2.2, 2.1), (3.5, 3.6)])
-def test_one_pass_equals_ten(size, a, b):
-    noise = 256 * generator(1, size).random((3, size, size), np.float32)
-    fast, plain = impose_spectrum(noise, a, b), spectrum_passes(noise, a, b)
-    assert fast.dtype == np.float32
-    assert np.abs(fast - plain).max() < 0.005  # of a range of 256: a fiftieth of a grey level
+def test_drawn_phases_equal_ten_passes(size, a, b):
+    phases = random_bytes(generator(1, size), 3 * size * (size // 2 + 1)).reshape(3, size, -1)
+    means, deviations = np.array([120.0, 128.0, 131.0]), np.array([70.0, 74.0, 75.0])
+    white = np.full((size, size // 2 + 1), size, np.float32)
+    noise = scipy.fft.irfft2(spectra(white, phases, means, deviations), s=(size, size)).astype(np.float64)
+    noise -= noise.mean(axis=(1, 2), keepdims=True)
+    noise = noise / noise.std(axis=(1, 2), keepdims=True) * deviations[:, None, None] + means[:, None, None]
+    expected = spectrum_passes(noise, a, b)
+    found = scipy.fft.irfft2(spectra(unit_magnitude(size, a, b), phases, means, deviations), s=(size, size))
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() < 0.005  # of a range of 256: a fiftieth of a grey level
+
+
+def test_phases_means_and_deviations_are_drawn_as_white_noise_has_them():
+    noise = np.concatenate([white_noise(generator(7, i), (3, 32, 32), 256) for i in range(300)])
+    drawn = np.concatenate([random_fields(generator(8, i), 0.5, 0.5, 32) for i in range(300)])
+    for statistic in (np.mean, np.std):
+        assert stats.ks_2samp(statistic(noise, axis=(1, 2)), statistic(drawn, axis=(1, 2))).pvalue > 0.001
+    for fields in (noise, drawn):
+        phase = np.angle(scipy.fft.rfft2(fields)) / (2 * np.pi) % 1
+        inside = phase[:, 1:16, 1:16]
+        # One phase, and what four and three of them could have in common if frequencies depended on each other.
+        four = inside[:, 2, 3] + inside[:, 6, 4] - inside[:, 3, 5] - inside[:, 5, 2]
+        three = inside[:, 1:6, 3] + inside[:, 2, 4, None] - inside[:, 4:9, 8]
+        for values in (inside.ravel(), four, three.ravel()):
+            assert stats.kstest(values % 1, "uniform").pvalue > 0.001
+        real = phase[:, [0, 16, 16], [16, 0, 16]]  # coefficients that mirror themselves
+        assert ((real == 0) | (real == 0.5)).all() and abs((real == 0).mean() - 0.5) < 4 * 0.5 / np.sqrt(real.size)
 
 
 @pytest.mark.parametrize("a, b", [(0.6, 0.7), (1.5, 1.4), (3.4, 3.3)])
 def test_exponents_are_found_in_the_field(a, b):
-    field = impose_spectrum(256 * generator(2, 0).random((1, 128, 128), np.float32), a, b)[0]
+    field = random_fields(generator(2, 0), a, b, 128)[0]
     # On an axis the other frequency is zero and the magnitude is a pure power, to float32 digits of the field.
     magnitude, log_f = np.abs(np.fft.fft2(field)), np.log(np.arange(1, 41))
     found = [-stats.linregress(log_f, np.log(row[1:41])).slope for row in (magnitude[0], magnitude[:, 0])]
@@ -60,28 +80,6 @@ def exponent_error(power: np.ndarray, drawn: float, rounding: float) -> float:
     return float((-(weights * x * y).sum() / (weights * x**2).sum() - drawn) * np.sqrt((weights * x**2).sum()))
 
 
-def test_mean_and_deviation_are_kept():
-    noise = 256 * generator(4, 0).random((3, 64, 64), np.float32)
-    field = impose_spectrum(noise, 1.7, 1.8)
-    np.testing.assert_allclose(field.mean(axis=(1, 2)), noise.mean(axis=(1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(field.std(axis=(1, 2)), noise.std(axis=(1, 2)), rtol=1e-5)
-
-
-def test_coefficients_of_zero_stay_zero_and_the_others_are_as_they_should_be():
-    noise = np.floor(256 * generator(6, 0).random((1, 32, 64), np.float32)).repeat(2, axis=1)  # rows in pairs
-    zero = np.abs(scipy.fft.rfft2(noise)) == 0
-    assert zero[:, 32].all()  # what changes from row to row
-    got, wanted = np.abs(scipy.fft.rfft2(impose_spectrum(noise, 1.7, 1.8))), magnitude(64, 1.7, 1.8)[None]
-    there = ~zero & (wanted > 0)
-    ratio = got[there] / wanted[there]
-    np.testing.assert_allclose(ratio, np.median(ratio), rtol=1e-2)
-    assert got[zero].max() < 1e-4 * got.max()
-
-
-def test_no_image_is_black_because_a_coefficient_is_zero():
-    assert Spectrum(resolution=32).render([858]).max() == 255
-
-
 def test_magnitude_by_hand():
     got = magnitude(8, 1.0, 2.0)
     assert got.shape == (8, 5) and got[0, 0] == 0
@@ -113,72 +111,3 @@ def test_tiny_images_are_finite(size):
 def test_resolution_zero_is_refused():
     with pytest.raises(UserError, match="resolution"):
         Spectrum(resolution=0)
-
-
-def test_white_noise_is_uniform_on_256_points():
-    noise = np.concatenate([white_noise(generator(9, i), (3, 7, 5), 256) for i in range(300)])
-    assert noise.dtype == np.float32 and (noise % 1 == 0.5).all()
-    assert stats.chisquare(np.bincount(noise.astype(int).ravel(), minlength=256)).pvalue > 0.001
-    np.testing.assert_array_equal(white_noise(generator(9, 0), (3, 7, 5), 10), noise[:3] * np.float32(10 / 256))
-
-
-def test_mondrians_follow_their_distribution(monkeypatch):
-    flat, widths = [], []  # pictures before their blur, and its width
-
-    def note(picture: np.ndarray, width: int) -> np.ndarray:
-        flat.append(picture.reshape(3, -1).copy())
-        widths.append(width)
-        return picture
-
-    monkeypatch.setattr(colour_model, "box_blur", note)
-    for i in range(400):
-        mondrian(generator(10, i), 128)
-    bands = [np.split(p, np.flatnonzero((np.diff(p) != 0).any(axis=0)) + 1, axis=1) for p in flat]
-    counts = [len(picture) for picture in bands]
-    # Less than one colour in 5,000 has so small a share that it gets no pixel.
-    assert stats.chisquare(np.bincount(counts, minlength=23)[3:]).pvalue > 0.001 and min(counts) >= 3
-    assert stats.chisquare(np.bincount(widths, minlength=11)[1:]).pvalue > 0.001 and min(widths) >= 1
-    colours = np.concatenate([band[:, 0] for picture in bands for band in picture])
-    assert stats.kstest(colours, stats.uniform(0, 256).cdf).pvalue > 0.001
-    # The first share, one of each picture as shares of one depend on each other, against shares drawn here.
-    found, rng = [picture[0].shape[1] / 128**2 for picture in bands], np.random.default_rng(0)
-    drawn = [0.001 + rng.random(count) for count in counts]
-    assert stats.ks_2samp(found, [shares[0] / shares.sum() for shares in drawn]).pvalue > 0.001
-
-
-def test_mondrian_is_stretched_bands():
-    picture = mondrian(generator(6, 1), 64)
-    assert picture.shape == (3, 64, 64) and picture.dtype == np.float32
-    assert picture.min() == 0 and picture.max() == pytest.approx(256)
-    # Colours are sorted down the columns, so there is far more change from column to column than from row to row.
-    assert np.abs(np.diff(picture.mean(axis=2))).mean() > 2 * np.abs(np.diff(picture.mean(axis=1))).mean()
-
-
-@pytest.mark.parametrize("width", [1, 2, 5, 10])
-def test_box_blur_equals_scipy(width):
-    picture = generator(8, width).random((3, 20, 31), np.float32)
-    expected = [uniform_filter(channel, width, mode="nearest") for channel in picture]
-    np.testing.assert_allclose(box_blur(picture, width), expected, atol=1e-6)
-
-
-def test_principal_axes_decorrelate_as_numpy_finds():
-    picture = mondrian(generator(7, 0), 48)
-    axes, mu = principal_axes(picture)
-    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
-    np.testing.assert_allclose(mu, picture.reshape(3, -1).mean(axis=1), rtol=1e-5)
-    covariance = axes.T @ np.cov(picture.reshape(3, -1).astype(float)) @ axes
-    np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-2)
-    assert (np.diff(np.diag(covariance)) <= 0).all()  # by falling variance
-    assert (axes.sum(axis=0) > 0).all()
-    # The way back: the components of the picture make the picture (up to the last stretch, from 0..256).
-    components = np.einsum("ji,jhw->ihw", axes, picture - mu[:, None, None]).astype(np.float32)
-    expected = picture.transpose(1, 2, 0) * 255 / 256
-    assert np.abs(components_to_image(components, axes, mu) - expected).max() < 0.51
-
-
-def test_images_use_the_whole_range_and_a_flat_one_is_black():
-    ramp = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-    axes, mu = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
-    expected = np.rint(ramp * 255 / 11).astype(np.uint8).transpose(1, 2, 0)
-    np.testing.assert_array_equal(components_to_image(ramp, axes, mu), expected)
-    assert (components_to_image(np.ones((3, 2, 2), np.float32), axes, mu) == 0).all()

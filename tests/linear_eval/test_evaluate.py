@@ -94,3 +94,11 @@ def test_a_row_can_be_any_function(task):
     """A user's own features need no class of ours."""
     row = dataclasses.replace(baseline_row("mean colours"), name="my colours", features=lambda x: mean_colours(x) * 2)
     assert evaluate(task, row, device=CPU)[0]["encoder"] == "my colours"
+
+
+def test_a_choice_at_the_edge_is_warned_of(task, capsys):
+    evaluate(task, baseline_row("mean colours"), device=CPU)
+    assert "warning" not in capsys.readouterr().err
+    task.train.labels = np.array([0] * 20 + [1, 1, 2, 2])[np.random.default_rng(0).permutation(24)]
+    evaluate(task, baseline_row("mean colours"), device=CPU)
+    assert "warning: mean colours, 24 training images: no L2 weight did better than" in capsys.readouterr().err

@@ -1,10 +1,14 @@
 """Work done ahead: in order, no further than told, and ended when it is no longer wanted."""
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 
 import pytest
 
@@ -63,3 +67,37 @@ def test_a_killed_worker_is_one_line():
     with pytest.raises(UserError, match="fewer --workers"), worker_processes(1) as pool:
         os.kill(pool.submit(os.getpid).result(), signal.SIGKILL)
         pool.submit(os.getpid).result()
+
+
+def dies_while_it_answers():
+    """A megabyte, of which only the first half is written to the connection."""
+    def half(self, data):
+        os.write(self.fileno(), data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Connection._send = half
+    return bytes(1 << 20)
+
+
+def test_a_worker_that_is_killed_while_it_answers_keeps_nobody_waiting():
+    command = ("from tests.utils.test_workers import dies_while_it_answers\n"
+               "from utils.workers import worker_processes\n"
+               "with worker_processes(2) as pool:\n"
+               "    pool.submit(dies_while_it_answers).result()\n")
+    ended = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and "fewer --workers" in ended.stderr
+
+
+def fails():
+    raise ValueError("no such image")
+
+
+def test_an_error_in_a_worker_says_where_it_was_and_ends_no_worker():
+    with worker_processes(1) as pool:
+        before = pool.submit(os.getpid).result()
+        with pytest.raises(ValueError, match="no such image") as caught:
+            pool.submit(fails).result()
+        assert "in fails" in str(caught.value.__cause__)
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            pool.submit(lambda: None).result()  # cannot be pickled
+        assert pool.submit(os.getpid).result() == before
