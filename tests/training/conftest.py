@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models.checkpoint import load_torch
@@ -47,13 +45,6 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
         board = EventAccumulator(ordered)
         board.Reload()
         return {name: [(event.step, event.value) for event in board.Scalars(name)] for name in board.Tags()["scalars"]}
-
-
-@pytest.fixture(scope="session")
-def images() -> np.ndarray:
-    """22 images of coarse colour blocks: batches of 8, 8 and 6 make an epoch."""
-    blocks = np.random.default_rng(0).integers(0, 256, (22, 5, 5, 3), dtype=np.uint8)
-    return np.stack([np.asarray(Image.fromarray(b).resize((40, 40), Image.Resampling.NEAREST)) for b in blocks])
 
 
 @pytest.fixture
