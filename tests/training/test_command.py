@@ -179,6 +179,16 @@ def test_a_second_ctrl_c_ends_at_once(launch, image_folder, tmp_path):
     assert load_torch(tmp_path / "run" / "last.pth")["step"] == 2
 
 
+def test_training_goes_on_when_its_listener_has_left(launch, whole, image_folder, tmp_path, assert_same_run):
+    process = launch("halt=3", "--data", image_folder, "--output", tmp_path / "run", *TINY)
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait()) == ("", 0)
+    process.stdin = process.stdout = None
+    assert_same_run(whole, tmp_path / "run")
+
+
 def test_other_images_under_the_same_names_are_refused(launch, refused, make_images, tmp_path):
     """Of the same sizes, and with a record that stayed."""
     folder = make_images(tmp_path / "set", 22)
