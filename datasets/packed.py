@@ -57,24 +57,26 @@ def packed_images(root: Path | str, resize: int | None = None, cache: Path | str
     array, record = folder / f"{name}.npy", folder / f"{name}.json"
     made_from = {"count": len(paths), "resize": resize, "sha256_of_states": states_sha256(root, paths)}
 
-    def valid() -> bool:
+    def kept() -> np.ndarray | None:
         try:
-            return array.exists() and record.exists() and read_json(record) == made_from
-        except UserError:  # a damaged record is no record
-            return False
+            images = np.load(array, mmap_mode="r")
+            # Afterwards: a command that packs another folder into the same cache removes the record first.
+            return images if read_json(record) == made_from else None
+        except (FileNotFoundError, ValueError, EOFError, UserError):  # a copy that was cut off, a damaged record
+            return None
 
-    if not valid():
+    images = kept()
+    if images is None:
         if not os.access(folder, os.W_OK):
             raise UserError(f"{folder} is not writable, so the packed array cannot be kept there; pass --cache DIR")
         with locked(folder / f".{name}.lock", wait=True):
-            if not valid():  # another process may have made it while we waited
+            images = kept()  # another process may have made it while we waited
+            if images is None:
                 record.unlink(missing_ok=True)
                 _pack(paths, array, resize)
                 write_json(record, made_from)
-    try:
-        return np.load(array, mmap_mode="r")
-    except ValueError:  # a copy that was cut off, say
-        raise UserError(f"{array} is damaged; delete it, and it is made again") from None
+                images = np.load(array, mmap_mode="r")
+    return images
 
 
 def _pack(paths: list[Path], target: Path, resize: int | None) -> None:

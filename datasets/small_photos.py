@@ -14,7 +14,7 @@ from torchvision.datasets import CIFAR10, FashionMNIST
 from datasets.imagenet100 import place
 from datasets.record import RECORD, make_record
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open, locked, write_json
+from utils.files import atomic_open, locked, read_record, write_json
 from utils.progress import Progress
 
 DATASETS = {"cifar10": CIFAR10, "fashion_mnist": FashionMNIST}
@@ -29,8 +29,8 @@ def write_small_photos(name: str, root: Path | str) -> None:
     """
     root = Path(root)
     record, download = root / RECORD, root / "download" / name
-    if record.exists() and download.exists():
-        return
+    if record.exists() and read_record(record).get("name") == name:
+        return  # also where the download has been removed to make room
     if root.is_dir() and any(root.iterdir()) and not download.exists():
         raise UserError(f"{root} holds other files; choose another --output")
     download.mkdir(parents=True, exist_ok=True)

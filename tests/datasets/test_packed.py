@@ -78,6 +78,21 @@ def test_a_change_behind_size_and_time_is_noticed(folder, make_images, tmp_path)
     assert np.array_equal(packed_images(folder, cache=cache)[[4, 3]], before[[3, 4]])
 
 
+def test_another_folder_may_take_the_cache_at_any_moment(folder, make_images, tmp_path, monkeypatch):
+    other, cache = make_images(tmp_path / "other", 12, seed=1), tmp_path / "cache"
+    before = packed_images(folder, cache=cache).copy()
+    read = packed.read_json
+
+    def read_and_lose(record):
+        found = read(record)
+        monkeypatch.setattr(packed, "read_json", read)
+        packed_images(other, cache=cache)
+        return found
+
+    monkeypatch.setattr(packed, "read_json", read_and_lose)
+    assert np.array_equal(packed_images(folder, cache=cache), before)
+
+
 def test_a_reader_keeps_its_array_when_the_folder_changes(folder):
     before = packed_images(folder)
     copy = before.copy()
@@ -122,11 +137,12 @@ def test_a_bad_image_is_named_and_leaves_no_array(folder):
     assert {p.name for p in folder.iterdir()} == {"train", ".packed.lock"}
 
 
-def test_a_damaged_array_is_named(folder):
-    packed_images(folder)
-    os.truncate(folder / "packed.npy", 1000)
-    with pytest.raises(UserError, match=r"packed\.npy is damaged"):
-        packed_images(folder)
+@pytest.mark.parametrize("size", [0, 1000])
+def test_an_array_that_was_cut_off_is_made_again(folder, size):
+    before = packed_images(folder).copy()
+    (folder / "packed.npy").unlink()  # the old one is still mapped
+    (folder / "packed.npy").write_bytes(bytes(before)[:size])
+    assert np.array_equal(packed_images(folder), before)
 
 
 def test_a_damaged_record_is_made_again(folder, packings):

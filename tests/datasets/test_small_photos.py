@@ -1,5 +1,7 @@
 """Small photos as a folder, from what torchvision gives (the download itself is torchvision's)."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,6 +51,15 @@ def check(root):
 def test_pixels_and_classes_are_kept(tmp_path, cifar10):
     write_small_photos("cifar10", tmp_path)
     check(tmp_path)
+
+
+def test_a_whole_folder_needs_no_download(tmp_path, cifar10, monkeypatch):
+    write_small_photos("cifar10", tmp_path)
+    shutil.rmtree(tmp_path / "download")
+    monkeypatch.setitem(small_photos.DATASETS, "cifar10", None)
+    write_small_photos("cifar10", tmp_path)
+    with pytest.raises(UserError, match="holds other files"):
+        write_small_photos("fashion_mnist", tmp_path)
 
 
 @pytest.mark.parametrize(("split", "last"), [("train", 3), ("val", 2)])
