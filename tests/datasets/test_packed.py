@@ -160,6 +160,13 @@ def test_a_size_beyond_the_disk_is_refused_before_an_image_is_resized(folder, mo
     assert not list(folder.glob("packed*"))
 
 
+def test_an_image_that_would_become_huge_is_named(tmp_path):
+    Image.new("RGB", (10, 1000)).save(tmp_path / "thin.png")
+    assert packed_images(tmp_path, 96).shape == (1, 96, 96, 3)
+    with pytest.raises(UserError, match=r"thin\.png would have 2000×200000 pixels .* smaller --resize"):
+        packed_images(tmp_path, 2000)
+
+
 def test_a_link_to_nothing_is_named(folder):
     (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
     with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
