@@ -28,15 +28,14 @@ IMAGES_AN_UPDATE = 1024  # images decoded between two updates of the progress li
 MOST_PIXELS = 2**26  # of a resized image before its centre is cut out: 200 MB
 
 
-def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
-    """Shorter side to `size` (antialiased bilinear), then the central square: torchvision's Resize and CenterCrop.
+def resized(sides: tuple[int, int], size: int) -> tuple[int, int]:
+    """Width and height of an image once its shorter side is `size`."""
+    return size * sides[0] // min(sides), size * sides[1] // min(sides)
 
-    Raises UserError for an image that would become huge on the way.
-    """
-    width, height = (size * side // min(image.size) for side in image.size)
-    if width * height > max(MOST_PIXELS, 4 * size**2):
-        raise UserError(f"would have {width}×{height} pixels on the way to {size}×{size}, which takes gigabytes; crop "
-                        "it, or pass a smaller --resize")
+
+def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
+    """Shorter side to `size` (antialiased bilinear), then the central square: torchvision's Resize and CenterCrop."""
+    width, height = resized(image.size, size)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size) / 2), round((height - size) / 2)
     return image.crop((left, top, left + size, top + size))
@@ -89,10 +88,13 @@ def packed_images(root: Path | str, resize: int | None = None, cache: Path | str
 def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
     def decode(path: Path) -> np.ndarray:
         image = read_rgb(path)
-        try:
-            return np.asarray(image if resize is None else resize_and_crop(image, resize))
-        except UserError as error:
-            raise UserError(f"{path} {error}") from None
+        if resize is None:
+            return np.asarray(image)
+        width, height = resized(image.size, resize)
+        if width * height > max(MOST_PIXELS, 4 * resize**2):
+            raise UserError(f"{path} would have {width}×{height} pixels on the way to {resize}×{resize}, which takes "
+                            "gigabytes; crop it, or pass a smaller --resize")
+        return np.asarray(resize_and_crop(image, resize))
 
     shape = packed_shape(paths, resize)
     size = math.prod(shape)

@@ -20,6 +20,7 @@ import torch
 import torchvision
 from torch import Tensor
 
+from datasets.fingerprint import states_sha256
 from linear_eval.rows import Row
 from linear_eval.task import Split
 from utils.cli import UserError
@@ -99,12 +100,8 @@ def _batches(row: Row, split: Split, rows: np.ndarray, device: torch.device, bat
 def _file(row: Row, split: Split, rows: np.ndarray, device: torch.device, cache: Path) -> Path:
     """The name says what decides the features: the code, network, layer, view and precision, and each image's file."""
     facts = {**row.facts, "view": str(row.view), "device": device.type, "code": CODE}
-    sha256 = hashlib.sha256()
-    for path in (split.paths[i] for i in rows):
-        status = path.stat()
-        sha256.update(os.fsencode(path.resolve()))  # ctime changes with the contents, also where mtime is set back
-        sha256.update(f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode())
-    return cache / f"{stable_key(facts, sha256.hexdigest()):016x}.npy"
+    files = states_sha256(Path("/"), [split.paths[i].resolve() for i in rows])
+    return cache / f"{stable_key(facts, files):016x}.npy"
 
 
 def _write(path: Path, partial: Path, row: Row, split: Split, rows: np.ndarray, device: torch.device) -> None:

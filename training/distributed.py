@@ -165,9 +165,9 @@ def processes_here() -> int:
 
 
 def gpus_of_process(gpus: list[int] | None) -> list[int] | None:
-    """Of several processes each takes one GPU: number LOCAL_RANK of `gpus`, or of all there are (None); none of none.
+    """The GPU of this process where several train: number LOCAL_RANK of `gpus`, or of all that are there (None).
 
-    Raises UserError for fewer GPUs than processes on this machine.
+    An empty list stays empty: the CPU. Raises UserError for fewer GPUs than processes on this machine.
     """
     if not started_together() or gpus == []:
         return gpus

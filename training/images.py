@@ -101,7 +101,7 @@ class RenderedImages:
         """For each batch: its images, what is made for it, in parts, and which of that to keep until they are used.
 
         Images are made in whole blocks. Kept are those that this batch or one of the next few needs (`Order`); the
-        others are for another process of several, or for the other end of the epoch.
+        others belong to another process, or to the other end of the epoch.
         """
         size = max(min(PART, getattr(self.process, "chunk", CHUNK)) // self.together, 1)  # blocks of a part
         batches = iter(batches)

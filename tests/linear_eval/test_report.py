@@ -105,6 +105,19 @@ def test_the_command(results, tmp_path, monkeypatch, capsys):
     assert sorted(path.name for path in (tmp_path / "table").iterdir()) == sorted(written)
 
 
+def test_results_of_the_probe_before_are_named_beside_newer_ones(results, tmp_path, monkeypatch, capsys):
+    newer = [{**each, "contents_sha256": "of now"} for each in results]
+    for name, held, warning in (("new", newer, ""), ("old", results, ""), ("both", [*results[1:], newer[0]],
+                                                                        "warning: 6 results of protocol cached, ")):
+        (tmp_path / name).mkdir()
+        for i, each in enumerate(held):
+            (tmp_path / name / f"{i}.json").write_text(json.dumps(each))
+        monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / name), "--output", str(tmp_path / "table")])
+        report.main()
+        said = capsys.readouterr().err
+        assert said.startswith(warning) and bool(said) == bool(warning)
+
+
 def test_partial_tasks_are_named_in_one_line(results, tmp_path, monkeypatch, capsys):
     for i, task in enumerate(("vtab-svhn", "vtab-dtd", "cifar10")):
         (tmp_path / f"{i}.json").write_text(json.dumps(result(SPECTRUM, 40.0, task=task, task_complete=False)))

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torchvision
 
-from models import ResNet50, SmallAlexNet, load_encoder, random_encoder, save_encoder
+from models import SmallAlexNet, load_encoder, random_encoder, save_encoder
 from models.checkpoint import load_torch
 from utils.cli import UserError
 
@@ -190,21 +190,6 @@ def test_code_in_a_file_never_runs(kind, encoder, tmp_path):
 def test_a_whole_model_is_not_unpickled(encoder, tmp_path):
     torch.save(encoder, tmp_path / "model.pth")
     refuses(tmp_path / "model.pth", r"save model\.state_dict\(\) instead")
-
-
-@pytest.fixture(scope="module")
-def network() -> ResNet50:
-    """With batch statistics that are no longer those of a new network."""
-    model = ResNet50().initialize(1)
-    with torch.no_grad():
-        model(torch.rand(4, 3, 64, 64))
-    return model.eval()
-
-
-@pytest.fixture(scope="module")
-def published(network) -> dict[str, torch.Tensor]:
-    """A state dict as torchvision publishes it, with a classifier."""
-    return {**network.state_dict(), "fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
 
 
 def save(state: object, folder: Path) -> Path:
