@@ -16,7 +16,7 @@ from itertools import islice
 
 from benchmarks.ratio import HEADER, row, seconds
 from datasets.writer import rendered
-from generators.named import load
+from generators.named import make_process
 from train_align_uniform.learner import AlignUniform, Options
 from training.images import PackedImages, RenderedImages
 from training.order import Order
@@ -57,7 +57,7 @@ def main() -> None:
     device = choose_device(args.gpus)
     precision = str(choose_precision(device, "auto")).removeprefix("torch.")
     config = Options(batch_size=args.batch, width=args.width, steps=10**6, precision=precision)
-    process = load(args.name, args.resolution)
+    process = make_process(args.name, args.resolution)
     folder = PackedImages(rendered(process, range(8 * args.batch)), device)
     endless = RenderedImages(process, 105_000, True, args.workers)
     reads, renders = (AlignUniform(config, images, device) for images in (folder, endless))

@@ -33,8 +33,8 @@ import torch
 from PIL import Image
 
 from benchmarks.ratio import HEADER, row, seconds
-from datasets.writer import CHUNK, ImageProcess, write_chunk, write_image_folder
-from generators.named import load
+from datasets.writer import IMAGES_A_CHUNK, ImageProcess, write_chunk, write_image_folder
+from generators.named import make_process
 from tests.generators import plain_generators
 from tests.generators.plain_feature_vis import feature_vis_pair
 from tests.generators.plain_fractaldb import fractaldb_plain
@@ -76,8 +76,8 @@ CASES = {
 
 def make(process: ImageProcess, indices: Sequence[int], folder: str) -> None:
     """Render and write to `folder`, as a worker does."""
-    for start in range(0, len(indices), CHUNK):
-        write_chunk(process, Path(folder), indices[start : start + CHUNK], "jpg")
+    for start in range(0, len(indices), IMAGES_A_CHUNK):
+        write_chunk(process, Path(folder), indices[start : start + IMAGES_A_CHUNK], "jpg")
 
 
 def encode(images: np.ndarray) -> None:
@@ -88,7 +88,7 @@ def encode(images: np.ndarray) -> None:
 def time_one_thread(name: str, repeats: int) -> list[str]:
     """Rows for plain against making and, where it has a target, making against encoding."""
     case = CASES[name]
-    process = load(name, **case.parameters)
+    process = make_process(name, **case.parameters)
     process.render([0])  # compiles
     speeds, to_encoding, to_plain = [], [], []
     for repeat in range(1, repeats + 1):
@@ -108,7 +108,7 @@ def time_one_thread(name: str, repeats: int) -> list[str]:
 
 def time_workers(name: str, workers: int, repeats: int) -> list[str]:
     """Two rows: n workers against one, with and without the start."""
-    process = load(name, **CASES[name].parameters)
+    process = make_process(name, **CASES[name].parameters)
 
     def write(samples: int, count: int) -> float:
         with tempfile.TemporaryDirectory() as folder:

@@ -43,7 +43,8 @@ def workers() -> list[int]:
 
 
 def main() -> None:
-    from generators.named import load  # here, because the workers import this file, and in training need no torch
+    # Here, because the workers import this file, and in training need no torch.
+    from generators.named import make_process
     from training.images import RenderedImages
     from training.order import Order
 
@@ -53,7 +54,7 @@ def main() -> None:
     p.add_argument("--batch", type=positive_int, default=768, help="images of a batch")
     p.add_argument("--batches", type=positive_int, default=24, help="batches that are taken")
     args = p.parse_args()
-    process = Blocks(args.resolution) if args.name == "blocks" else load(args.name, args.resolution)
+    process = Blocks(args.resolution) if args.name == "blocks" else make_process(args.name, args.resolution)
     images = RenderedImages(process, 105_000, endless=True, workers=2)
     images.examples()
     order = Order(images.count, args.batch, 0, images.together, endless=True)

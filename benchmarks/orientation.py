@@ -9,7 +9,7 @@ for every image here (`draw` 1; not for stylegan-random).
 
 import numpy as np
 
-from generators.named import find, load
+from generators.named import find, make_process
 from tests.generators.coherence import coherence
 from utils.cli import parser, positive_int, run
 
@@ -23,7 +23,8 @@ def main() -> None:
     print(f"{args.images} images of {args.resolution}x{args.resolution}, seed 0; mean and standard error\n")
     print("| dataset | coherence |\n|---|---|")
     for name in args.names:
-        process = load(name, args.resolution, **({"draw": 1} if find(name).process == "stylegan.StyleGAN" else {}))
+        drawn_anew = {"draw": 1} if find(name).process == "stylegan.StyleGAN" else {}
+        process = make_process(name, args.resolution, **drawn_anew)
         values = [coherence(process.render([i])[0].mean(axis=2)) for i in range(args.images)]
         print(f"| {name} | {np.mean(values):.3f} ± {np.std(values) / len(values) ** 0.5:.3f} |", flush=True)
 

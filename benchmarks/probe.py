@@ -24,7 +24,7 @@ from torchvision import transforms
 
 from benchmarks.ratio import HEADER, ratios, row, seconds
 from datasets.folder import read_rgb
-from generators.named import load
+from generators.named import make_process
 from linear_eval.extract import extract
 from linear_eval.features import SMALL_VIEW
 from linear_eval.probe_cached import fit_probe
@@ -42,7 +42,7 @@ CPU = torch.device("cpu")
 def write_images(folder: Path, count: int) -> list[Path]:
     """`count` dead leaves as JPEG files: what the images show does not change how long they take."""
     paths = [folder / f"{i:05d}.jpg" for i in range(count)]
-    process = load("dead_leaves-oriented")
+    process = make_process("dead_leaves-oriented")
     for start in range(0, count, 500):
         part = range(start, min(start + 500, count))
         for i, image in zip(part, process.render(part), strict=True):

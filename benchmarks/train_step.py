@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.ratio import HEADER, ratios, row
-from generators.named import load
+from generators.named import make_process
 from losses.align_uniform import align_uniform_loss
 from models import SmallAlexNet
 from train_align_uniform.learner import AlignUniform, Options
@@ -32,7 +32,7 @@ from utils.devices import choose_device, choose_precision, describe
 
 def steady(config: Options, device: torch.device, steps: int, warm_up: int = 50, profiled: int = 50) -> str:
     """What `steps` whole training steps in a row reach, and where their time goes."""
-    images = PackedImages(load("dead_leaves-mixed").render(range(10 * config.batch_size)), device)
+    images = PackedImages(make_process("dead_leaves-mixed").render(range(10 * config.batch_size)), device)
     config = dataclasses.replace(config, steps=10**9)
     learner = AlignUniform(config, images, device)
     for number in range(warm_up):

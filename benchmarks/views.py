@@ -15,9 +15,9 @@ from PIL import Image
 from torchvision import transforms as T
 
 from benchmarks.ratio import HEADER, ratios, row
-from datasets.view_parameters import GRAYSCALE, JITTER, SCALE, draw
+from datasets.view_parameters import GRAYSCALE, JITTER, SCALE, draw_parameters
 from datasets.views import make_views
-from generators.named import load
+from generators.named import make_process
 from models import SmallAlexNet
 from utils.cli import parser, positive_int, run
 
@@ -28,7 +28,7 @@ def main() -> None:
     p.add_argument("--repeats", type=positive_int, default=11, help="pairs of measurements")
     args = p.parse_args()
     torch.set_num_threads(1)
-    images = load("dead_leaves-oriented").render(range(args.batch))
+    images = make_process("dead_leaves-oriented").render(range(args.batch))
     tensor, pil = torch.from_numpy(images), [Image.fromarray(image) for image in images]
     moments = SmallAlexNet.MEAN, SmallAlexNet.STD
     pipeline = T.Compose([T.RandomResizedCrop(SmallAlexNet.SIZE, SCALE), T.RandomHorizontalFlip(),
@@ -37,7 +37,7 @@ def main() -> None:
     indices = np.arange(args.batch)
 
     def ours() -> None:
-        make_views(tensor, draw(0, 0, 0, indices, 128, 128), SmallAlexNet.SIZE, *moments)
+        make_views(tensor, draw_parameters(0, 0, 0, indices, 128, 128), SmallAlexNet.SIZE, *moments)
 
     def plain() -> None:
         torch.stack([pipeline(image) for image in pil])

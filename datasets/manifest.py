@@ -1,5 +1,5 @@
-"""What the authors released (released.yaml), and how a file of it becomes a folder: `datasets.released` fetches images
-so, `linear_eval.released_encoders` encoders.
+"""What the authors released (released.yaml), and how a file of it becomes a folder: `datasets.released_images` fetches
+images so, `linear_eval.released_encoders` encoders.
 
 A release is fetched to <name>.incomplete and takes its place, a folder with a record of where it came from, as the last
 step. A stopped command goes on; a finished one has nothing to do.

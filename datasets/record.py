@@ -69,7 +69,8 @@ def recorded_count(root: Path | str) -> int | None:
 def check_generated(root: Path, record: dict[str, Any], process: Any) -> None:
     """Raises UserError if `root` is not a folder that `record`, of `process`, describes or could begin or extend.
 
-    A parameter that an older record lacks was added since, and had its default then.
+    A parameter that an older record lacks was added since, and had its default then; where an older one names the class
+    with its module, as 'generators.spectrum.Spectrum', the class counts: it may have moved.
     """
     if root.exists() and not root.is_dir():
         raise UserError(f"{root} is a file; choose another --output")
@@ -83,7 +84,7 @@ def check_generated(root: Path, record: dict[str, Any], process: Any) -> None:
         raise UserError(f"{root} was not generated, by its {RECORD}; choose another --output")
     defaults = {field.name: field.default for field in dataclasses.fields(process)
                 if field.default is not dataclasses.MISSING and field.name in record["parameters"]}
-    before["parameters"] = defaults | before["parameters"]
+    before |= {"parameters": defaults | before["parameters"], "process": str(before.get("process")).rpartition(".")[2]}
     kept = ("name", "process", "parameters", "seed", "resolution", "format")
     if said := changes({key: before.get(key) for key in kept}, {key: record[key] for key in kept}):
         raise UserError(f"{root} holds another dataset ({said}); choose another --output")

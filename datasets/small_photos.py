@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from datasets.imagenet100 import place
+from datasets.imagenet.imagenet100 import place
 from datasets.record import RECORD, make_record
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, locked, read_record, write_json

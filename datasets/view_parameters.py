@@ -30,7 +30,7 @@ class ViewParameters:
     gray: np.ndarray  # bool [B]
 
 
-def draw(seed: int, epoch: int, view: int, indices: np.ndarray, height: int, width: int) -> ViewParameters:
+def draw_parameters(seed: int, epoch: int, view: int, indices: np.ndarray, height: int, width: int) -> ViewParameters:
     """Parameters of view `view` (0 or 1) in `epoch` for the images `indices`, whose size is height × width pixels."""
     # 2 numbers for each attempted crop, then 2 for its place, 1 flip, 4 order, 4 factors, 1 grayscale
     u = uniforms(stable_key("views", seed, epoch, view), np.asarray(indices), 2 * ATTEMPTS + 12)

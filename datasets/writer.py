@@ -39,7 +39,7 @@ LONG_ENOUGH = 10.0  # seconds for them, where a process is slow
 # Mean difference of two images, of 255, that another processor may make: 0.06 without AVX, 1.1 of JPEGs; networks in
 # bfloat16, below 3. Two images of one law differ by 24 and more.
 ALIKE = 4.0
-CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
+IMAGES_A_CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
 class ImageProcess(Protocol):
@@ -100,7 +100,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
         count = sum(map(len, missing(root, *shard)))
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
         with Progress(total, name, "images", done=total - count, started=started) as progress:
-            size = getattr(process, "chunk", CHUNK)
+            size = getattr(process, "chunk", IMAGES_A_CHUNK)
             chunks = (list(chunk) for part in missing(root, *shard)
                       for _, chunk in groupby(part, lambda index: index // size))
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
@@ -113,8 +113,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
 
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:
     """The record of a dataset, as dataset.json holds it (without the software)."""
-    return make_record(name, "generated", {"train": samples},
-                       process=f"{type(process).__module__}.{type(process).__qualname__}",
+    return make_record(name, "generated", {"train": samples}, process=type(process).__name__,
                        parameters=parameters(process), seed=process.seed, resolution=process.resolution,
                        format=image_format)
 

@@ -14,7 +14,7 @@ The name comes first. The same command again goes on where it stopped; a finishe
 import sys
 
 from generators.command import add_writing_options, write
-from generators.named import SCALES, find, named_datasets, needs, process_class, size
+from generators.named import SCALES, find, named_datasets, needs, process_class, published_size
 from utils.cli import parser, positive_int, run
 from utils.options import add_options, from_options
 
@@ -49,7 +49,7 @@ def main() -> None:
     add_options(options, cls, {*fixed, "resolution"}, **dict.fromkeys(entry.parameters.keys() - fixed.keys(), ""))
     add_writing_options(options)
     args = options.parse_args()
-    samples, resolution = size(name, args.scale)
+    samples, resolution = published_size(name, args.scale)
     resolution = args.resolution if args.resolution is not None else resolution
     args.output = args.output or f"data/{args.scale}_scale/{name}"
     write(from_options(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from datasets.folder import list_images, read_rgb
 from datasets.record import record_of
 from datasets.writer import rendered
-from generators.named import load, named_datasets
+from generators.named import make_process, named_datasets
 from utils.cli import UserError, parser, positive_int, run
 from utils.files import atomic_open
 
@@ -48,7 +48,7 @@ def source_of(name: str, seed: int, encoder: str) -> tuple[str, Callable[[int], 
         return label_of(made if made in named_datasets() else Path(name).resolve().name), read
     if "/" in name:
         raise UserError(f"{name} is not a folder; pass folders of images or names of datasets")
-    process = load(name, seed=seed, encoder=encoder)
+    process = make_process(name, seed=seed, encoder=encoder)
     return label_of(name), lambda count: list(rendered(process, range(count)))
 
 

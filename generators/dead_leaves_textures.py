@@ -34,7 +34,7 @@ from datasets.folder import list_images
 from datasets.packed import packed_images
 from datasets.writer import ImageProcess, describe, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
-from generators.named import load
+from generators.named import make_process
 from generators.process import option
 from utils.cli import UserError
 from utils.cpus import default_workers
@@ -48,7 +48,7 @@ CACHE = Path("data/textures")  # in the working folder, like all data
 
 def pool_process(resolution: int) -> ImageProcess:
     """What makes the default textures: on a CPU, so that the pool does not depend on where it was made."""
-    return load(POOL, resolution, device="cpu")
+    return make_process(POOL, resolution, device="cpu")
 
 
 @contextlib.contextmanager

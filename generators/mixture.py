@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from datasets.writer import ImageProcess, parameters, rendered
-from generators.named import find, load, needs
+from generators.named import find, make_process, needs
 from generators.process import check, option, stream_key
 from utils.cli import UserError
 from utils.seeding import uniforms
@@ -88,7 +88,7 @@ class Mixture:
 @functools.lru_cache(maxsize=2)
 def processes(mixture: Mixture) -> tuple[ImageProcess, ...]:
     """The component processes, in the order written."""
-    return tuple(load(name, mixture.resolution, mixture.seed, mixture.encoder)
+    return tuple(make_process(name, mixture.resolution, mixture.seed, mixture.encoder)
                  for name in parse_components(mixture.components))
 
 

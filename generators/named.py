@@ -55,7 +55,7 @@ def needs(name: str, parameter: str) -> bool:
     return find(name).parameters.get(parameter) == ""
 
 
-def size(name: str, scale: str = "small") -> tuple[int, int]:
+def published_size(name: str, scale: str = "small") -> tuple[int, int]:
     """Images and their resolution at one of SCALES; a dataset with a size of its own has one scale. Raises UserError
     (`find`)."""
     entry = find(name)
@@ -71,7 +71,7 @@ def open_parameters(name: str) -> dict[str, type]:
 
 
 def settings(name: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """What `load` takes from words such as 'resolution=128': `open_parameters` by value.
+    """What `make_process` takes from words such as 'resolution=128': `open_parameters` by value.
 
     Raises UserError for a word of another form, a parameter that is not open, and a value not of its type.
     """
@@ -88,7 +88,8 @@ def settings(name: str, pairs: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def load(name: str, resolution: int | None = None, seed: int = 0, encoder: str = "", **changes: Any) -> ImageProcess:
+def make_process(name: str, resolution: int | None = None, seed: int = 0, encoder: str = "",
+                 **changes: Any) -> ImageProcess:
     """The process of a named dataset, at its published resolution unless told otherwise. `changes` replace parameters
     of the file; `encoder` does where the file leaves it to the user. Raises UserError (`find`)."""
     entry = find(name)

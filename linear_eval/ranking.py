@@ -14,13 +14,11 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from linear_eval.published import noise, published
 from linear_eval.results import Cells, Condition, Result, collect, family, read_results
+from linear_eval.tables.correlation import FEWEST, rank_correlation
+from linear_eval.tables.published import noise, published
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
-
-FEWEST = 3  # datasets that make a ranking
-PERMUTATIONS = 20_000
 
 
 def paper() -> dict[str, float]:
@@ -35,18 +33,6 @@ def ours(cells: Cells, condition: Condition, names: Sequence[str]) -> dict[str, 
         if where == condition and row.name in names:
             means[row.name] = max(means.get(row.name, -np.inf), float(np.mean(values)))
     return means
-
-
-def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
-    """Spearman's rho and its two-sided p-value over permutations, the same for the same numbers; (nan, 1) if all
-    numbers on a side are equal."""
-    if min(len(set(a)), len(set(b))) == 1:
-        return float("nan"), 1.0
-    others = stats.zscore(stats.rankdata(b))
-    found = stats.permutation_test((stats.zscore(stats.rankdata(a)),), lambda x, axis: (x * others).mean(axis),
-                                   permutation_type="pairings", vectorized=True, n_resamples=PERMUTATIONS,
-                                   random_state=0)
-    return float(found.statistic), float(found.pvalue)
 
 
 def ranking(results: Sequence[Result]) -> list[tuple[str, dict[str, float]]]:

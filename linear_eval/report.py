@@ -28,9 +28,9 @@ import numpy as np
 from scipy import stats
 
 from linear_eval.baselines import BASELINES
-from linear_eval.paper_tables import left_out, write_paper_tables
 from linear_eval.results import Cells, Condition, Result, RowKey, collect, escaped, read_results
 from linear_eval.rows import RANDOM_INIT
+from linear_eval.tables.paper_tables import left_out, write_paper_tables
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from datasets.vtab_tasks import TASKS
+from datasets.vtab.tasks import TASKS
 from utils.cli import UserError
 from utils.files import read_json
 
@@ -91,7 +91,7 @@ def condition_of(result: Result) -> Condition:
     return Condition(task_of(result), result["protocol"] + unusual, result["counts"]["train"])
 
 
-def load(sources: Sequence[Path]) -> list[Result]:
+def find_results(sources: Sequence[Path]) -> list[Result]:
     """Every result in the files and folders `sources`, with the baseline rows inside them, each with its "file". Other
     JSON in a folder is passed over. Raises UserError for a damaged result, or if a named file is no result."""
     results = []
@@ -150,11 +150,11 @@ def _within(value: Any, low: float, high: float, *types: type) -> bool:
 
 
 def read_results(sources: Sequence[Path]) -> list[Result]:
-    """`load`, where results are expected: raises UserError also if a source is missing or there is none at all."""
+    """`find_results`, but raises UserError also if a source is missing or if there is no result at all."""
     for source in sources:
         if not source.exists():
             raise UserError(f"{source} is not there; pass result files of linear_eval, or folders of them")
-    results = load(sources)
+    results = find_results(sources)
     if not results:
         raise UserError(f"no results in {', '.join(map(str, sources))}; make some: python -m linear_eval --help")
     return results

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from datasets.vtab import status_line
-from datasets.vtab_tasks import GROUPS, TASKS
+from datasets.vtab.prepared import status_line
+from datasets.vtab.tasks import GROUPS, TASKS
 from linear_eval.find import find_encoders
-from linear_eval.published import in_order
-from linear_eval.results import Result, Setting, family, load, row_of, settings, task_of
+from linear_eval.results import Result, Setting, family, find_results, row_of, settings, task_of
+from linear_eval.tables.published import in_order
 from utils.cli import UserError, parser, run
 
 ENCODERS, VTAB = Path("encoders/small_scale"), Path("data/vtab")  # where the scripts look
@@ -116,7 +116,7 @@ def main() -> None:
     options.add_argument("--vtab", type=Path, default=VTAB, help="folder of prepared VTAB tasks")
     options.add_argument("--imagenet100", type=Path, default=Path("data/imagenet100"), help="the ImageNet-100 folder")
     args = options.parse_args()
-    results = load([args.results]) if args.results.exists() else []
+    results = find_results([args.results]) if args.results.exists() else []
     encoders: Found = []
     try:
         encoders = find_encoders([str(args.encoders)])

@@ -16,7 +16,7 @@ import numpy as np
 from datasets.fingerprint import contents_sha256
 from datasets.folder import labelled_images
 from datasets.record import RECORD, record_of
-from datasets.vtab_tasks import TASKS, VtabTask
+from datasets.vtab.tasks import TASKS, VtabTask
 from linear_eval.features import SMALL_VIEW, View, decode
 from linear_eval.results import is_text
 from utils.cli import UserError

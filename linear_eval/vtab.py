@@ -12,7 +12,7 @@ whole test set. Tasks that are not prepared are passed over and named: python -m
 
 from pathlib import Path
 
-from datasets.vtab_tasks import TASKS
+from datasets.vtab.tasks import TASKS
 from linear_eval.compare import add_options, entries, probe
 from linear_eval.protocols import PROTOCOLS
 from linear_eval.task import is_ready, load_task

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-CHUNK = 4096  # rows whose pairs are held at a time: above it uniformity takes CHUNK x N numbers of memory, not N²
+ROWS_AT_ONCE = 4096  # of N rows: above it uniformity holds ROWS_AT_ONCE x N numbers in memory, not N²
 
 
 def align_loss(x: Tensor, y: Tensor, alpha: float = 2.0) -> Tensor:
@@ -27,24 +27,24 @@ def uniform_loss(x: Tensor, t: float = 2.0) -> Tensor:
 
     x: float [N, D], unit rows, N >= 2. Returns a scalar in [-4t, 0]: 0 when all rows are one point, near -2t when they
     are spread evenly over a sphere of many dimensions. Negative values are what training looks for. Computed through
-    one matrix product, ||a - b||² = 2 - 2 a·b; in parts that are computed again for the gradient if N > CHUNK. Raises
-    ValueError for fewer than two rows.
+    one matrix product, ||a - b||² = 2 - 2 a·b; computed in parts, and again for the gradient, if N > ROWS_AT_ONCE.
+    Raises ValueError for fewer than two rows.
     """
     count = len(x)
     if count < 2:
         raise ValueError(f"uniformity is over pairs of different images; a batch of {count} has none")
 
     def pairs_of(start: int) -> Tensor:
-        """log of the sum over rows start .. start + CHUNK - 1 and all others."""
-        exponent = 2 * t * (x[start : start + CHUNK] @ x.T - 1)
+        """log of the sum over rows start .. start + ROWS_AT_ONCE - 1 and all others."""
+        exponent = 2 * t * (x[start : start + ROWS_AT_ONCE] @ x.T - 1)
         itself = torch.arange(len(exponent), device=x.device)
         return exponent.index_put((itself, start + itself), x.new_tensor(-math.inf)).flatten().logsumexp(0)
 
-    if count <= CHUNK:
+    if count <= ROWS_AT_ONCE:
         total = pairs_of(0)
     else:
-        total = torch.stack([checkpoint(pairs_of, start, use_reentrant=False) for start in range(0, count, CHUNK)]
-                            ).logsumexp(0)
+        starts = range(0, count, ROWS_AT_ONCE)
+        total = torch.stack([checkpoint(pairs_of, start, use_reentrant=False) for start in starts]).logsumexp(0)
     return total - math.log(count * (count - 1))
 
 

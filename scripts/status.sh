@@ -18,7 +18,7 @@ use_python requirements.txt
 names="${*:-$(run generators list | awk 'NR > 1 {print $1}')}"
 
 # shellcheck disable=SC2086 # a list
-run training.status $names --data "${DATA:-data/small_scale}" --encoders "$ENCODERS"
+run training.trained $names --data "${DATA:-data/small_scale}" --encoders "$ENCODERS"
 echo
 run linear_eval.status --results "${RESULTS:-results}" --encoders "$ENCODERS" --vtab "${VTAB:-data/vtab}" \
     --imagenet100 "${IMAGENET100:-data/imagenet100}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from models import load_encoder, save_encoder
 from training.learner import Learner
-from training.status import intact
+from training.trained import intact
 from utils.cli import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder

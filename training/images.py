@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.writer import CHUNK, ImageProcess, checked, rendered
+from datasets.writer import IMAGES_A_CHUNK, ImageProcess, checked, rendered
 from utils.workers import Workers, ahead, worker_processes
 
 CPU = torch.device("cpu")
@@ -103,7 +103,7 @@ class RenderedImages:
         Images are made in whole blocks. Kept are those that this batch or one of the next few needs (`Order`); the
         others belong to another process, or to the other end of the epoch.
         """
-        size = max(min(PART, getattr(self.process, "chunk", CHUNK)) // self.together, 1)  # blocks of a part
+        size = max(min(PART, getattr(self.process, "chunk", IMAGES_A_CHUNK)) // self.together, 1)  # blocks of a part
         batches = iter(batches)
         coming = deque(itertools.islice(batches, self.together))
         waiting: set[int] = set()

@@ -15,8 +15,8 @@ from datasets.folder import list_images
 from datasets.packed import packed_shape
 from datasets.writer import ImageProcess
 from generators.cost import human_time, image_need, need_of_folder
-from generators.feature_vis import NO_ENCODER
-from generators.named import SCALES, load, named_datasets, needs, size
+from generators.feature_vis.images import NO_ENCODER
+from generators.named import SCALES, make_process, named_datasets, needs, published_size
 from training.command import Trainer, add_gpus, chosen_options
 from training.images import PackedImages
 from training.options import TrainingOptions
@@ -106,8 +106,8 @@ def print_needs(trainer: Trainer, about: str | None, arguments: Sequence[str] | 
     options, workers = chosen_options(trainer, args, device), args.workers or default_workers()
 
     names = args.names or [name for name, entry in named_datasets().items() if entry.trained]
-    counts = {name: args.samples or size(name, args.scale)[0] for name in names}
-    resolutions = {name: args.resolution or size(name, args.scale)[1] for name in names}
+    counts = {name: args.samples or published_size(name, args.scale)[0] for name in names}
+    resolutions = {name: args.resolution or published_size(name, args.scale)[1] for name in names}
     if (args.data or args.output) and len(names) > 1:
         raise UserError("--data and --output are about one dataset; pass its name")
     if args.data:
@@ -127,7 +127,7 @@ def print_needs(trainer: Trainer, about: str | None, arguments: Sequence[str] | 
         raise UserError(f"none of {', '.join(names)} needs an --encoder; leave it out")
     known = [name for name in names if name not in lacking]
     processes: dict[str, ImageProcess] = {
-        name: load(name, resolutions[name], encoder=args.encoder) for name in known if not args.data}
+        name: make_process(name, resolutions[name], encoder=args.encoder) for name in known if not args.data}
     steps = {resolution: time_steps(trainer, options, resolution, device, gpus)
              for resolution in {resolutions[name] for name in known}}
     rows, disk = [], 0.0

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.view_parameters import draw
+from datasets.view_parameters import draw_parameters
 from datasets.views import make_views
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
@@ -75,7 +75,7 @@ class Pairs:
         mine = self.processes.share(indices)
         pixels = self.pixels(step)
         lap("data")
-        x, y = (make_views(pixels, draw(self.seed, epoch, view, mine, self.images.height, self.images.width),
+        x, y = (make_views(pixels, draw_parameters(self.seed, epoch, view, mine, self.images.height, self.images.width),
                            self.input.SIZE, self.input.MEAN, self.input.STD) for view in (0, 1))
         lap("views")
         return Pair(x, y, len(indices), epoch)

@@ -11,7 +11,7 @@ from datasets.fingerprint import contents_sha256
 from datasets.folder import RECORD, list_images
 from datasets.packed import packed_images, packed_shape
 from datasets.writer import describe
-from generators.named import load, named_datasets, needs, open_parameters, settings, size
+from generators.named import make_process, named_datasets, needs, open_parameters, published_size, settings
 from training.distributed import processes_here
 from training.images import PackedImages, RenderedImages
 from utils.cli import UserError, positive_int
@@ -72,7 +72,8 @@ def _of_process(args: argparse.Namespace, device: torch.device) -> Source:
     if device.type == "cpu" and "device" in open_parameters(args.data):
         chosen = {"device": "cpu", **chosen}  # else "auto": the GPU, for those that can use one
     workers = args.workers or default_workers(processes_here())
-    images = RenderedImages(load(args.data, **chosen), args.samples or size(args.data)[0], not args.samples, workers)
+    count = args.samples or published_size(args.data)[0]
+    images = RenderedImages(make_process(args.data, **chosen), count, not args.samples, workers)
     data = {"shape": (images.count, images.height, images.width, 3), "endless": images.endless,
             "record": describe(images.process, args.data, images.count, "png")}
     return data, lambda: images

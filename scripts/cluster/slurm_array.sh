@@ -29,7 +29,7 @@ DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" SA
 [ -x "$PYTHON" ] || fail "$PYTHON is not there; set PYTHON, or REPO to the repository with .venv"
 export PYTHONPATH="$REPO" PYTHON DATA SAMPLES NAME
 
-mapfile -t names < <("$PYTHON" -m training.status --list all)
+mapfile -t names < <("$PYTHON" -m training.trained --list all)
 NAME="${names[$SLURM_ARRAY_TASK_ID]:-}"
 [ -n "$NAME" ] || fail "there are ${#names[@]} datasets, so no task $SLURM_ARRAY_TASK_ID; correct --array"
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" # since Slurm 22.05 srun does not take it over by itself

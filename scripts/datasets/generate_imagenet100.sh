@@ -5,11 +5,11 @@
 #   bash scripts/datasets/generate_imagenet100.sh IMAGENET1K IMAGENET100 --copy
 #
 # IMAGENET1K holds train/<synset>/ and val/<synset>/, or a flat val/ with the labels of the development kit or of Kaggle
-# (`python -m datasets.imagenet100 --help` says which files); it is never changed. Run it again to go on where it was.
+# (`python -m datasets.imagenet --help` says which files); it is never changed. Run it again to go on where it was.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 [ $# -ge 2 ] || fail "pass the folder of ImageNet-1k and the folder to write, and --copy for copies in place of links"
 use_python requirements.txt
-run datasets.imagenet100 "$@"
+run datasets.imagenet "$@"

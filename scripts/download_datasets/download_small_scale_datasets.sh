@@ -6,7 +6,7 @@
 #   bash scripts/download_datasets/download_small_scale_datasets.sh dead_leaves-mixed stylegan-oriented   # some of them
 #   bash scripts/download_datasets/download_small_scale_datasets.sh --output /big/disk    # /big/disk/small_scale/<name>
 #
-# While an archive is unpacked, it and its images take room together. Names and options: python -m datasets.released -h
+# While an archive is unpacked, it and its images take room together. Names and options: python -m datasets.released_images -h
 #
 # Overrides from the environment:
 #   NOISE_LEARNING_URL=http://data.csail.mit.edu/noiselearning    address of a server with the same files
@@ -15,4 +15,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 use_python requirements.txt
-run datasets.released --scale small "$@"
+run datasets.released_images --scale small "$@"

@@ -30,7 +30,7 @@ DATA="${DATA:-data/small_scale}" ENCODERS="${ENCODERS:-encoders/small_scale}" OP
 use_python requirements.txt
 
 said="$(run utils.devices "${gpus[@]}" 2>&1)" || fail "${said#error: }: $on_cpu"
-names="$(run training.status "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
+names="$(run training.trained "$@" --list ready --data "$DATA" --encoders "$ENCODERS")"
 failed=()
 for name in $names; do
     echo "== $name"
@@ -40,5 +40,5 @@ for name in $names; do
     [ "$code" -lt 128 ] || exit "$code" # a signal is for all
     [ "$code" -eq 0 ] || failed+=("$name")
 done
-run training.status "$@" --data "$DATA" --encoders "$ENCODERS"
+run training.trained "$@" --data "$DATA" --encoders "$ENCODERS"
 [ ${#failed[@]} -eq 0 ] || fail "not trained, for the reasons above: ${failed[*]}"

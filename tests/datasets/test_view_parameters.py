@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torchvision.transforms import ColorJitter, RandomResizedCrop
 
-from datasets.view_parameters import HUE, JITTER, RATIO, SCALE, crop_boxes, draw
+from datasets.view_parameters import HUE, JITTER, RATIO, SCALE, crop_boxes, draw_parameters
 
 COUNT = 20_000
 ALPHA = 1e-4  # of each statistical test; draws are seeded, so a pass stays a pass
@@ -19,7 +19,7 @@ def same_distribution(ours, theirs):
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (64, 256)], ids=["square", "wide"])
 def test_boxes_follow_random_resized_crop(height, width):
-    ours = draw(0, 0, 0, np.arange(COUNT), height, width).box
+    ours = draw_parameters(0, 0, 0, np.arange(COUNT), height, width).box
     torch.manual_seed(0)
     image = torch.empty(3, height, width)
     theirs = np.array([RandomResizedCrop.get_params(image, list(SCALE), list(RATIO)) for _ in range(4000)])
@@ -41,7 +41,7 @@ def test_fallback_is_torchvisions_centre_crop(height, width):
 
 
 def test_jitter_follows_color_jitter():
-    p = draw(3, 0, 0, np.arange(COUNT), 128, 128)
+    p = draw_parameters(3, 0, 0, np.arange(COUNT), 128, 128)
     transform = ColorJitter(JITTER, JITTER, JITTER, JITTER)
     for column in range(4):
         low, high = (-JITTER, JITTER) if column == HUE else (1 - JITTER, 1 + JITTER)
@@ -53,17 +53,18 @@ def test_jitter_follows_color_jitter():
 
 
 def test_flip_and_grayscale_have_their_probabilities():
-    p = draw(4, 0, 0, np.arange(COUNT), 128, 128)
+    p = draw_parameters(4, 0, 0, np.arange(COUNT), 128, 128)
     assert stats.binomtest(int(p.flip.sum()), COUNT, 0.5).pvalue > ALPHA
     assert stats.binomtest(int(p.gray.sum()), COUNT, 0.2).pvalue > ALPHA
 
 
 def test_parameters_are_a_function_of_seed_epoch_image_and_view():
     indices = np.arange(50)
-    base = draw(0, 0, 0, indices, 128, 128)
-    again = draw(0, 0, 0, indices[::-1], 128, 128)
+    base = draw_parameters(0, 0, 0, indices, 128, 128)
+    again = draw_parameters(0, 0, 0, indices[::-1], 128, 128)
     assert np.array_equal(base.factor, again.factor[::-1]) and np.array_equal(base.box, again.box[::-1])
-    for other in (draw(1, 0, 0, indices, 128, 128), draw(0, 1, 0, indices, 128, 128), draw(0, 0, 1, indices, 128, 128)):
+    for keys in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        other = draw_parameters(*keys, indices, 128, 128)
         assert not np.isclose(base.factor, other.factor).any(axis=1).all()
         correlation = np.corrcoef(base.factor[:, 0], other.factor[:, 0])[0, 1]
         assert abs(correlation) < 0.6

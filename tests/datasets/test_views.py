@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional as V
 
 from datasets import views
-from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw
+from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw_parameters
 from datasets.views import batched_views, make_views
 
 MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -53,7 +53,7 @@ PATHS = pytest.mark.parametrize("path", [make_views, batched_views], ids=["compi
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160), (40, 40), (300, 200)])
 def test_crop_and_resize_agree_with_torchvision_within_1e_4(path, height, width):
     x = images(height=height, width=width)
-    p = plain(draw(0, 0, 0, np.arange(len(x)), height, width))
+    p = plain(draw_parameters(0, 0, 0, np.arange(len(x)), height, width))
     ours = path(x, p, 64, MEAN, STD)
     for n in range(len(x)):
         torch.testing.assert_close(ours[n], torchvision_view(x[n], p, n), atol=1e-4, rtol=0)
@@ -62,7 +62,7 @@ def test_crop_and_resize_agree_with_torchvision_within_1e_4(path, height, width)
 @PATHS
 def test_flip_is_exact(path):
     x = images()
-    p = plain(draw(0, 0, 0, np.arange(len(x)), 96, 128))
+    p = plain(draw_parameters(0, 0, 0, np.arange(len(x)), 96, 128))
     flipped = path(x, replace(p, flip=~p.flip), 64, MEAN, STD)
     torch.testing.assert_close(flipped, path(x, p, 64, MEAN, STD).flip(3), atol=1e-6, rtol=0)
 
@@ -71,7 +71,7 @@ def test_flip_is_exact(path):
 @pytest.mark.parametrize("operation", [BRIGHTNESS, CONTRAST, SATURATION, HUE])
 def test_each_colour_operation_agrees_with_torchvision_within_1e_3(path, operation):
     x = images()
-    drawn = draw(1, 0, 0, np.arange(len(x)), 96, 128)
+    drawn = draw_parameters(1, 0, 0, np.arange(len(x)), 96, 128)
     p = plain(drawn)
     p.factor[:, operation] = drawn.factor[:, operation]
     ours = path(x, p, 64, MEAN, STD)
@@ -82,7 +82,7 @@ def test_each_colour_operation_agrees_with_torchvision_within_1e_3(path, operati
 @PATHS
 def test_whole_view_agrees_with_torchvision(path):
     x = images(count=64)
-    p = draw(2, 3, 1, np.arange(len(x)), 96, 128)
+    p = draw_parameters(2, 3, 1, np.arange(len(x)), 96, 128)
     assert p.gray.any() and p.flip.any() and len({tuple(o) for o in p.order}) > 12
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
     ours = path(x, p, 64, mean, std)
@@ -95,12 +95,12 @@ def test_whole_view_agrees_with_torchvision(path):
 def test_a_view_does_not_depend_on_its_batch_or_on_the_number_of_threads():
     x = images()
     indices = np.arange(len(x))
-    whole = make_views(x, draw(0, 5, 0, indices, 96, 128), 64, MEAN, STD)
+    whole = make_views(x, draw_parameters(0, 5, 0, indices, 96, 128), 64, MEAN, STD)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
         some = indices[[7, 2]]
-        part = make_views(x[some], draw(0, 5, 0, some, 96, 128), 64, MEAN, STD)
+        part = make_views(x[some], draw_parameters(0, 5, 0, some, 96, 128), 64, MEAN, STD)
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(part, whole[some])
@@ -110,13 +110,13 @@ def test_empty_parts_are_not_rendered(monkeypatch):
     """More threads than images must not split into empty pieces."""
     monkeypatch.setattr(views.torch, "get_num_threads", lambda: 8)
     x = images(count=2)
-    assert make_views(x, draw(0, 0, 0, np.arange(2), 96, 128), 64, MEAN, STD).shape == (2, 3, 64, 64)
+    assert make_views(x, draw_parameters(0, 0, 0, np.arange(2), 96, 128), 64, MEAN, STD).shape == (2, 3, 64, 64)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
 def test_gpu_agrees_with_cpu():
     x = images(count=32)
-    p = draw(0, 0, 0, np.arange(len(x)), 96, 128)
+    p = draw_parameters(0, 0, 0, np.arange(len(x)), 96, 128)
     torch.testing.assert_close(make_views(x.cuda(), p, 64, MEAN, STD).cpu(), make_views(x, p, 64, MEAN, STD),
                                atol=1e-3, rtol=0)

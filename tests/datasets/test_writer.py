@@ -63,7 +63,7 @@ def test_layout_record_and_pixels(tmp_path):
     assert (np.asarray(Image.open(tmp_path / "a/train/00001000/00001002.png")) == 1002 % 256).all()
     record = json.loads((tmp_path / "a/dataset.json").read_text())
     software = record.pop("software")
-    assert record == make_record("ramps", "generated", {"train": 1003}, process=f"{__name__}.Ramps",
+    assert record == make_record("ramps", "generated", {"train": 1003}, process="Ramps",
                                  parameters={"colour": "grey"}, seed=0, resolution=8, format="png")
     assert {"python", "numpy", "pillow"} <= software.keys()
     assert len(list_images(tmp_path / "a")) == 1003

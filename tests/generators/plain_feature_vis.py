@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
-from generators.feature_vis import FeatureVis, target_weights
-from generators.robust_transforms import View
+from generators.feature_vis.images import FeatureVis, target_weights
+from generators.feature_vis.robust_transforms import View
 from models.resnet50 import ResNet50
 
 
 def rgb(spectra: Tensor) -> Tensor:
-    """Images [N, 3, size, size] of Fourier coefficients, as in `generators.fourier_image`."""
+    """Images [N, 3, size, size] of Fourier coefficients, as in `generators.feature_vis.fourier_image`."""
     size = spectra.shape[2]
     f = (torch.fft.fftfreq(size)[:, None] ** 2 + torch.fft.rfftfreq(size) ** 2).sqrt()
     scaled = torch.complex(spectra[..., 0], spectra[..., 1]) / f.clamp(min=1 / size)
@@ -31,7 +31,7 @@ def rgb(spectra: Tensor) -> Tensor:
 
 
 def look(images: Tensor, view: View) -> Tensor:
-    """The random view of `generators.robust_transforms`, by torchvision."""
+    """The random view of `generators.feature_vis.robust_transforms`, by torchvision."""
     images = F.pad(images, [12] * 4, value=0.5)
     size = images.shape[-1] - 8
     images = TF.crop(images, *view.first, size, size)

@@ -1,6 +1,6 @@
 """FractalDB in its plainest form: a chaos game in pure Python that pastes one patch after another.
 
-What `generators.fractaldb` is tested against, bit for bit, and measured beside.
+What `generators.fractals.fractaldb` is tested against, bit for bit, and measured beside.
 """
 
 import bisect
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from generators.fractaldb import FAR, GRAY, LEAST_FILLED, PAD, POINTS, SIZE, VERSIONS, FractalDB, categories
+from generators.fractals.fractaldb import FAR, GRAY, LEAST_FILLED, PAD, POINTS, SIZE, VERSIONS, FractalDB, categories
 from generators.process import stream_key
 from utils.seeding import generator, stable_key
 
@@ -44,7 +44,7 @@ def pixels(points: Points, size: int) -> Points | None:
 
 
 def patch_mask(number: int, key: int) -> int:
-    """The 9 bits of a point's patch; see `generators.fractaldb.patch_mask`."""
+    """The 9 bits of a point's patch; see `generators.fractals.fractaldb.patch_mask`."""
     h = number * 0x9E3779B9 + key & 0xFFFFFFFF
     h = (h ^ h >> 16) * 0x85EBCA6B & 0xFFFFFFFF ^ key >> 32
     h = (h ^ h >> 13) * 0xC2B2AE35 & 0xFFFFFFFF

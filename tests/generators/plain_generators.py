@@ -6,7 +6,7 @@ import numpy as np
 from generators.dead_leaves import CIRCLE, MAX_LEAVES, SHAPES, DeadLeaves, colours, corners, draw_leaves, kind_of, place
 from generators.dead_leaves_textures import TexturedLeaves, texture_images
 from generators.process import stream_key
-from generators.spectrum import Spectrum, draw_exponents
+from generators.statistical.spectrum import Spectrum, draw_exponents
 from utils.seeding import generator
 
 
@@ -64,7 +64,7 @@ def dead_leaves_textured(process: TexturedLeaves, index: int) -> np.ndarray:
 
 
 def spectrum_passes(noise: np.ndarray, a: float, b: float, passes: int = 10) -> np.ndarray:
-    """Impose the spectrum of `generators.spectrum` on each channel, as often as the original did: [3, N, N] float64."""
+    """Impose the spectrum of `stat-spectrum` on each channel, as often as the original did: [3, N, N] float64."""
     size = noise.shape[-1]
     frequency = np.abs(np.fft.fftfreq(size))
     magnitude = np.divide(1.0, frequency[None, :] ** a + frequency[:, None] ** b, out=np.zeros((size, size)),

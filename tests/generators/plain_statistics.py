@@ -4,11 +4,11 @@ the fast ones are tested against and measured beside."""
 import numpy as np
 from pyrtools.pyramids import SteerablePyramidSpace
 
-from generators.colour_model import mondrian, principal_axes
 from generators.process import stream_key, white_noise
-from generators.spectrum import draw_exponents
-from generators.statistical_model import COLOUR_BINS, ROUNDS, StatisticalModel, scales_for
-from generators.steerable_pyramid import ORIENTATIONS
+from generators.statistical.colour_model import mondrian, principal_axes
+from generators.statistical.model import COLOUR_BINS, ROUNDS, StatisticalModel, scales_for
+from generators.statistical.spectrum import draw_exponents
+from generators.statistical.steerable_pyramid import ORIENTATIONS
 from tests.generators.plain_generators import spectrum_passes
 from utils.seeding import generator
 

@@ -4,8 +4,8 @@ beside. Weights are modulated and demodulated as in the definition, filters appl
 import torch
 from torch.nn import functional as F
 
-from generators.stylegan import StyleGAN, set_colours
-from generators.stylegan_network import styles
+from generators.stylegan.images import StyleGAN, set_colours
+from generators.stylegan.network import styles
 
 
 def fir(x: torch.Tensor, pad: tuple[int, int]) -> torch.Tensor:

@@ -34,7 +34,7 @@ def test_a_process_module_runs_on_its_own(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "made 60 images" in result.stdout.splitlines()[-1] and str(tmp_path / "out") in result.stdout
     record = json.loads((tmp_path / "out/dataset.json").read_text())
-    assert record["process"] == "generators.dead_leaves.DeadLeaves" and record["parameters"]["shape"] == "triangle"
+    assert record["process"] == "DeadLeaves" and record["parameters"]["shape"] == "triangle"
     expected = DeadLeaves("triangle", resolution=24).render([59])[0]
     np.testing.assert_array_equal(Image.open(tmp_path / "out/train/00000000/00000059.png"), expected)
 

@@ -11,14 +11,14 @@ from datasets.folder import read_rgb
 from datasets.record import RECORD
 from generators import contact_sheet
 from generators.contact_sheet import GAP, LINE, TILE, block, overview, source_of
-from generators.named import load
+from generators.named import make_process
 from utils.cli import UserError
 
 
 def test_a_name_is_rendered_and_lettered():
     label, render = source_of("dead_leaves-squares", 1, "")
     assert label == "e  dead_leaves-squares"
-    assert np.array_equal(render(3), load("dead_leaves-squares", seed=1).render([0, 1, 2]))
+    assert np.array_equal(render(3), make_process("dead_leaves-squares", seed=1).render([0, 1, 2]))
 
 
 def test_a_folder_is_shown_from_end_to_end(image_folder):

@@ -9,7 +9,7 @@ import pytest
 from generators import cost
 from generators.cost import Cost, Need, human_time, image_cost, image_need
 from generators.mixture import Mixture
-from generators.named import load
+from generators.named import make_process
 
 
 def test_arithmetic_by_hand():
@@ -74,8 +74,8 @@ def test_a_mixture_is_the_weighted_mean_of_its_components(monkeypatch):
 def test_a_few_textures_stand_for_all_and_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cost, "ENOUGH", 0.02)
-    textured = load("dead_leaves-textures", 16)
+    textured = make_process("dead_leaves-textures", 16)
     need = image_need(textured, 20, 1)
     assert need.first == 10_000 and need.image.seconds > 0 and need.image.size == need.each.size == 4096
-    assert image_need(load("stat-spectrum", 16), 20, 1).first == 0
+    assert image_need(make_process("stat-spectrum", 16), 20, 1).first == 0
     assert os.getcwd() == str(tmp_path) and not list(tmp_path.iterdir())

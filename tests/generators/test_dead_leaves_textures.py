@@ -10,7 +10,7 @@ from datasets.writer import describe, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves import ORDERS
 from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images
-from generators.named import load
+from generators.named import make_process
 from tests.generators.plain_generators import dead_leaves_textured
 from utils.cli import UserError
 
@@ -74,7 +74,7 @@ def test_default_textures_are_made_once_and_are_the_named_dataset(tmp_path, monk
     monkeypatch.setattr(dead_leaves_textures, "POOL", "stat-spectrum_color")  # faster, and the same way
     monkeypatch.setattr(dead_leaves_textures, "POOL_IMAGES", 120)
     process = TexturedLeaves(resolution=32)
-    pool = load("stat-spectrum_color", 32, device="cpu")
+    pool = make_process("stat-spectrum_color", 32, device="cpu")
     assert process.contents() == {"textures": describe(pool, "stat-spectrum_color", 120, "jpg")}
     assert not (tmp_path / "textures").exists(), "nothing is made before it is needed"
     process.render([0])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from generators import dead_leaves_textures
-from generators.named import load, named_datasets, needs, open_parameters
+from generators.named import make_process, named_datasets, needs, open_parameters
 from tests.conftest import write_images
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -37,7 +37,7 @@ def sheet(name: str, folder: Path) -> np.ndarray:
     if name == "dead_leaves-textures":
         parameters["textures"] = str(write_images(folder / "own", dead_leaves_textures.FEWEST))
         dead_leaves_textures.CACHE = folder / "textures"
-    process = load(name, **{key: value for key, value in parameters.items() if key in open_parameters(name)})
+    process = make_process(name, **{key: value for key, value in parameters.items() if key in open_parameters(name)})
     images = [Image.fromarray(np.asarray(image)).resize((SIZE, SIZE), Image.Resampling.BOX)
               for image in process.render(range(IMAGES))]
     return np.concatenate(images, axis=1)

@@ -6,7 +6,7 @@ from scipy import stats
 
 from datasets.writer import describe
 from generators.mixture import BLOCK, Mixture, drawn_components, parse_components, place
-from generators.named import load
+from generators.named import make_process
 from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
@@ -17,7 +17,7 @@ def test_images_are_the_first_of_each_component():
     mixture = Mixture(TWO, resolution=24, seed=4)
     images = mixture.render(range(40))
     which, number = np.array([place(mixture, i) for i in range(40)]).T
-    components = [load(name, 24, 4) for name in ("dead_leaves-squares", "stat-spectrum")]
+    components = [make_process(name, 24, 4) for name in ("dead_leaves-squares", "stat-spectrum")]
     for c, component in enumerate(components):
         mine = np.flatnonzero(which == c)
         np.testing.assert_array_equal(number[mine], np.arange(len(mine)))

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.writer import CHUNK, write_image_folder
+from datasets.writer import IMAGES_A_CHUNK, write_image_folder
 from generators import dead_leaves_textures
 from generators.dead_leaves_textures import FEWEST
-from generators.named import find, load, named_datasets, needs, process_class, settings, size
+from generators.named import find, make_process, named_datasets, needs, process_class, published_size, settings
 from models.checkpoint import random_encoder, save_encoder
 from utils.cli import UserError
 
@@ -32,7 +32,7 @@ def cheap(make_images, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", named_datasets())
 def test_every_named_dataset_renders(name, cheap):
-    process = load(name, resolution=32, seed=2, **cheap(name))
+    process = make_process(name, resolution=32, seed=2, **cheap(name))
     assert process.resolution == 32 and process.seed == 2
     image = process.render([3])
     assert isinstance(image, np.ndarray) and image.dtype == np.uint8
@@ -43,7 +43,7 @@ def test_every_named_dataset_renders(name, cheap):
 
 
 def test_the_published_resolution_is_the_default():
-    assert load("stat-wmm").resolution == 128 and load("stylegan-oriented").resolution == 256
+    assert make_process("stat-wmm").resolution == 128 and make_process("stylegan-oriented").resolution == 256
 
 
 def test_figure_letters_are_distinct_and_fourteen_were_trained():
@@ -54,7 +54,7 @@ def test_figure_letters_are_distinct_and_fourteen_were_trained():
 
 def test_unknown_name_lists_the_names():
     with pytest.raises(UserError, match=r"'dead_leaf'.*dead_leaves-squares.*stat-spectrum"):
-        load("dead_leaf")
+        make_process("dead_leaf")
 
 
 def test_every_process_module_is_named():
@@ -68,8 +68,8 @@ def test_every_process_module_is_named():
 @pytest.mark.parametrize("name", named_datasets())
 def test_two_workers_write_the_same_files_as_one(name, cheap, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where a worker, which knows nothing of the patches of `cheap`, keeps textures
-    process = load(name, resolution=32, **cheap(name))
-    samples = 2 * getattr(process, "chunk", CHUNK) + 10  # the first chunk is made without workers
+    process = make_process(name, resolution=32, **cheap(name))
+    samples = 2 * getattr(process, "chunk", IMAGES_A_CHUNK) + 10  # the first chunk is made without workers
     for workers in (1, 2):
         write_image_folder(process, tmp_path / str(workers), samples, name=name, workers=workers)
     files = [sorted((tmp_path / workers).rglob("*.jpg")) for workers in ("1", "2")]
@@ -81,7 +81,7 @@ def test_settings_are_the_parameters_left_open():
     assert settings("stylegan-oriented", ["resolution=64", "draw=1", "device=cpu"]) == {"resolution": 64, "draw": 1,
                                                                                       "device": "cpu"}
     assert settings("feature_vis-dead_leaves", ["encoder=a=b.pth"]) == {"encoder": "a=b.pth"}
-    assert load("dead_leaves-mixed", **settings("dead_leaves-mixed", ["seed=3"])).seed == 3
+    assert make_process("dead_leaves-mixed", **settings("dead_leaves-mixed", ["seed=3"])).seed == 3
 
 
 @pytest.mark.parametrize(("pair", "said"), [
@@ -93,6 +93,6 @@ def test_settings_that_cannot_be(pair, said):
 
 
 def test_sizes():
-    assert size("stylegan-oriented") == (105_000, 256) and size("stat-wmm") == (105_000, 128)
-    assert size("stat-wmm", "large") == (1_300_000, 256)
-    assert size("fractaldb-1k") == size("fractaldb-1k", "large") == (1_000_000, 362)
+    assert published_size("stylegan-oriented") == (105_000, 256) and published_size("stat-wmm") == (105_000, 128)
+    assert published_size("stat-wmm", "large") == (1_300_000, 256)
+    assert published_size("fractaldb-1k") == published_size("fractaldb-1k", "large") == (1_000_000, 362)

@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 
 from generators.dead_leaves import DeadLeaves
-from generators.fractaldb import FractalDB
+from generators.fractals.fractaldb import FractalDB
 from generators.process import option, random_bytes, stream_key, white_noise
-from generators.spectrum import Spectrum
-from generators.statistical_model import StatisticalModel
-from generators.stylegan import StyleGAN
+from generators.statistical.model import StatisticalModel
+from generators.statistical.spectrum import Spectrum
+from generators.stylegan.images import StyleGAN
 from utils.seeding import generator
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from linear_eval.ranking import markdown, ours, paper, rank_correlation, ranking, scatter
+from linear_eval.ranking import markdown, ours, paper, ranking, scatter
 from linear_eval.results import Condition, collect
+from linear_eval.tables.correlation import rank_correlation
 
 CONDITION = Condition("cifar10", "cached", 5000)
 

@@ -13,7 +13,7 @@ import torch
 from linear_eval import released_encoders
 from linear_eval.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder
-from training.status import encoder_of
+from training.trained import encoder_of
 from utils.cli import UserError
 from utils.run_folder import RunFolder
 

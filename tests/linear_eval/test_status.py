@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.vtab_tasks import TASKS
+from datasets.vtab.tasks import TASKS
 from linear_eval import status
 from linear_eval.find import find_encoders
 from linear_eval.status import cells, next_steps, table
@@ -152,7 +152,7 @@ def test_the_command_needs_no_torch(home, start):
     process = start(["-X", "importtime", "-m", "linear_eval.status", *arguments])
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and "stat-wmm           -            paper 1/7  -            -" in out
-    assert "torch" not in err and "linear_eval.published" in err
+    assert "torch" not in err and "linear_eval.tables.published" in err
 
 
 def test_damaged_result_is_one_line(home, start):

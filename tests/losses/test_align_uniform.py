@@ -91,5 +91,5 @@ def test_parts_are_the_whole(count, monkeypatch):
     """Values and gradients, in float64, of batches above the size that is computed at once."""
     x = sphere(count)
     whole = value_and_gradient(uniform_loss, x)
-    monkeypatch.setattr(align_uniform, "CHUNK", 4)
+    monkeypatch.setattr(align_uniform, "ROWS_AT_ONCE", 4)
     torch.testing.assert_close(value_and_gradient(uniform_loss, x), whole, rtol=1e-12, atol=1e-12)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from datasets.imagenet100 import read_classes
+from datasets.imagenet.imagenet100 import read_classes
 from models import random_encoder, save_encoder
 from models.resnet50 import ResNet50
 

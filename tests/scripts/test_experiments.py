@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets import vtab
-from datasets.vtab_tasks import TASKS
+from datasets.vtab import prepared as vtab
+from datasets.vtab.tasks import TASKS
 from models import random_encoder, save_encoder
 
 from . import smoke_fixtures

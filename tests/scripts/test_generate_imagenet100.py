@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from datasets.folder import labelled_images, list_images
-from datasets.imagenet100 import read_classes
+from datasets.imagenet.imagenet100 import read_classes
 
 SCRIPT = Path(__file__).parents[2] / "scripts/datasets/generate_imagenet100.sh"
 

@@ -1,6 +1,6 @@
 """SIGKILL at random moments of a generation and of whole experiments: the same command finishes with the same files.
 
-Downloads and extractions have the same test, tests/datasets/test_released.py; docs/kills.md says what was seen.
+Downloads and extractions have the same test, tests/datasets/test_released_images.py; docs/kills.md says what was seen.
 """
 
 import os

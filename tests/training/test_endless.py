@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datasets.writer import write_image_folder
-from generators.named import load
+from generators.named import make_process
 from models import load_encoder
 from models.checkpoint import load_torch
 from train_align_uniform.__main__ import TRAINER
@@ -34,7 +34,7 @@ def finite(tmp_path_factory) -> Path:
 def test_a_finite_set_is_the_png_folder(finite, trained, tmp_path, assert_same_run):
     """Bit for bit: the same images in the same order, the same losses and weights."""
     folder = tmp_path / "folder"
-    write_image_folder(load("dead_leaves-mixed", 40), folder, 22, name="dead_leaves-mixed", image_format="png")
+    write_image_folder(make_process("dead_leaves-mixed", 40), folder, 22, name="dead_leaves-mixed", image_format="png")
     trained("--data", folder, "--output", tmp_path / "run", *TINY)
     assert_same_run(finite, tmp_path / "run")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from generators.named import load
+from generators.named import make_process
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
 from training.order import Order
@@ -76,7 +76,7 @@ def test_what_no_one_asks_for_is_not_kept(here):
 @pytest.mark.parametrize(("name", "workers"), [("dead_leaves-mixed", 2), ("stylegan-oriented", 1),
                                                pytest.param("stat-spectrum_color", 2, marks=pytest.mark.slow)])
 def test_worker_processes_make_the_images_of_the_folder(name, workers):
-    process = load(name, 32, **({} if name.startswith("dead") else {"device": "cpu"}))
+    process = make_process(name, 32, **({} if name.startswith("dead") else {"device": "cpu"}))
     images = RenderedImages(process, 48, False, workers)
     asked = batches(Order(48, 12, 0, images.together), 4)
     expected = torch.from_numpy(process.render(range(48)))
@@ -104,7 +104,7 @@ def test_packed_images_on_a_gpu():
 
 @pytest.mark.gpu
 def test_a_torch_process_renders_on_the_gpu():
-    process = load("stat-spectrum_color", 32, device="cuda")
+    process = make_process("stat-spectrum_color", 32, device="cuda")
     images = RenderedImages(process, 80, endless=False)
     asked = batches(Order(80, 16, 0, images.together), 5)
     for indices, pixels in zip(asked, images.stream(iter(asked)), strict=True):

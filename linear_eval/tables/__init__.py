@@ -1,0 +1,1 @@
+"""The published figures, and tables and charts of our results beside them."""
