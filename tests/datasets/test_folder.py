@@ -126,25 +126,12 @@ def test_a_folder_still_being_generated(tmp_path, make_images):
             list_images(tmp_path / "set")
 
 
-def test_colour_is_read_as_it_is(tmp_path):
-    Image.fromarray(RGB).save(tmp_path / "a.png")
-    assert np.array_equal(pixels(tmp_path / "a.png"), RGB)
-
-
-def test_grey_is_repeated(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "a.png")
-    assert np.array_equal(pixels(tmp_path / "a.png"), GREY[:, :, None].repeat(3, axis=2))
-
-
-def test_black_and_white(tmp_path):
-    Image.fromarray(GREY > 127).save(tmp_path / "a.png")
-    assert np.array_equal(pixels(tmp_path / "a.png")[:, :, 0], 255 * (GREY > 127))
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ppm"])
-def test_sixteen_bit_grey_is_scaled(tmp_path, name):
-    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / name)
-    assert np.array_equal(pixels(tmp_path / name)[:, :, 1], GREY)
+@pytest.mark.parametrize(("stored", "name", "read"), [
+    (RGB, "a.png", RGB), (GREY, "a.png", GREY), (GREY > 127, "a.png", 255 * (GREY > 127)),
+    *((GREY.astype(np.uint16) * 257, name, GREY) for name in ("a.png", "a.tif", "a.ppm"))])  # 16 bits are scaled
+def test_every_depth_is_read_as_colour(tmp_path, stored, name, read):
+    Image.fromarray(stored).save(tmp_path / name)
+    assert np.array_equal(pixels(tmp_path / name), np.broadcast_to(read.reshape(20, 24, -1), (20, 24, 3)))
 
 
 @pytest.mark.parametrize("transparency", [None, 3, bytes(range(256))])

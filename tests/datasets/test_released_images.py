@@ -1,11 +1,8 @@
 """The released datasets: from an address to an image folder, whatever is on the way."""
 
-import functools
 import hashlib
 import io
 import json
-import os
-import resource
 import shutil
 import signal
 import sys
@@ -17,14 +14,16 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 from datasets import manifest, released_images
 from datasets.folder import list_images
 from datasets.manifest import releases
 from datasets.record import make_record
 from generators.named import named_datasets
+from tests.files import contents, files_up_to, listed
+from tests.scripts.smoke_fixtures import picture
 from training.trained import images_of
+from utils.files import locked
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"
@@ -38,22 +37,10 @@ def archive(images: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-@functools.cache
-def picture(i: int) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8, 3), np.uint8)).save(file, "JPEG")
-    return file.getvalue()
-
-
 def images(top: str = "", count: int = 6, padding: int = 0) -> dict[str, bytes]:
     """Images by name, as the original project lays them out, with so many random bytes after each."""
-    return {f"{top}train/{i - i % 4:08d}/{i:08d}.jpg": picture(i) + np.random.default_rng(i).bytes(padding)
+    return {f"{top}train/{i - i % 4:08d}/{i:08d}.jpg": picture(0, i, 1) + np.random.default_rng(i).bytes(padding)
             for i in range(count)}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file()}
 
 
 @pytest.fixture
@@ -70,11 +57,6 @@ def ended(server, tmp_path, monkeypatch, end):
         return end(released_images.main)
 
     return call
-
-
-def listed(folder: Path) -> list[str]:
-    """What a person sees in it."""
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
 def test_the_manifest_names_what_was_released():
@@ -158,7 +140,7 @@ def test_all_or_some(server, command, refuses):
 @pytest.mark.parametrize("other", ["Thumbs.db", "train/0/Thumbs.db", "train/info/readme.txt"])
 def test_other_layouts_are_whole_for_all_who_ask(server, command, tmp_path, names, other):
     """As the authors' layout is not known: whatever holds that many images, in a folder train or else in all."""
-    server.files[PATH] = archive({other: b"x", **{names(i): picture(i) for i in range(6)}})
+    server.files[PATH] = archive({other: b"x", **{names(i): picture(0, i, 1) for i in range(6)}})
     for _ in range(2):
         assert command(NAME)
     folder = tmp_path / "data/small_scale" / NAME
@@ -170,14 +152,10 @@ def test_another_number_of_images(server, command, refuses, tmp_path):
         refuses("unchecked-stat-wmm.zip holds 6 images, not 105,000, and at its top stat-wmm; pass --count 6 to accept "
                 "it, or remove it to have it fetched anew", NAME, "--count", 105_000)
     assert command(NAME, "--count", 6) and len(server.asked) == 1  # it was kept
-    shutil.rmtree(tmp_path / "data")
-    for files in ({"train/0.tar": b""}, {}):
-        server.files[PATH] = archive(files)
-        refuses("holds 0 images, not 6, and at its top .*; remove", NAME)
-        shutil.rmtree(tmp_path / "data")
 
 
 @pytest.mark.parametrize("files, match", [
+    ({"train/0.tar": b""}, "holds 0 images, not 6, and at its top .*; remove"), ({}, "holds 0 images, not 6"),
     ({"../x.jpg": b"", **images()}, "holds '../x.jpg', which could leave the folder; it is kept, and nothing was unp"),
     (images(padding=400_000), "holds 2.3 MB when unpacked, more than the 1.5 MB it may have; it is kept"),
     ({f"{i}/": b"" for i in range(10_013)}, "holds 10,013 files and folders, more than the 10,012 it may hold; it is"),
@@ -194,19 +172,11 @@ def test_what_may_be_right_is_kept_and_can_be_removed(server, command, refuses, 
     assert listed(tmp_path / "data/small_scale") == [NAME]
 
 
-def test_what_is_damaged_is_removed_and_can_be_had_anew(server, command, refuses, tmp_path):
-    right, server.files[PATH] = server.files[PATH], b"<html>Not found</html>"
-    refuses("damaged, or no zip archive .*; it came from .* and was removed: run the same command again, or name", NAME)
-    assert not listed(tmp_path / "data/small_scale")
-    server.files[PATH] = right
-    assert command(NAME)
-
-
 def test_what_was_unpacked_of_another_archive_is_not_taken_for_this_one(server, command, ended, tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "write_json", broken := Mock(side_effect=OSError(28, "full", "x")))
     assert ended(NAME)[0] == 1 and broken.called  # all is unpacked, nothing in place
     monkeypatch.undo()
-    files = {f"{NAME}/train/{i}.jpg": picture(100 + i) for i in range(6)}
+    files = {f"{NAME}/train/{i}.jpg": picture(0, 100 + i, 1) for i in range(6)}
     server.files["/mirror" + PATH] = archive(files)
     command(NAME, "--url", f"{server.url}/mirror")
     found = contents(tmp_path / "data/small_scale" / NAME)
@@ -218,12 +188,17 @@ def test_what_was_unpacked_of_another_archive_is_not_taken_for_this_one(server, 
     ({"status": 404}, "stat-wmm.zip cannot be fetched: the server says 404 Not Found"),
     ({"kind": "text/html"}, "stat-wmm.zip is a web page, not the file"),
     ({"status": 500}, "could not be fetched .*see that there is a network and run the same command again"),
+    ({"files": {PATH: b"<html>"}}, "damaged, or no zip archive .*; it came from .* and was removed: run the same"),
 ])
-def test_a_server_that_has_it_not(server, refuses, tmp_path, set_up, match):
-    for name, value in set_up.items():
-        setattr(server, name, value)
-    refuses(match, NAME)
-    assert not listed(tmp_path / "data/small_scale")
+def test_what_a_server_has_not_leaves_nothing_and_can_be_had_later(server, command, refuses, tmp_path, set_up, match):
+    before = {name: getattr(server, name) for name in set_up}
+    for values in (set_up, before):
+        for name, value in values.items():
+            setattr(server, name, value)
+        if values is set_up:
+            refuses(match, NAME)
+            assert not listed(tmp_path / "data/small_scale")
+    assert command(NAME)
 
 
 def test_no_network(server, refuses, command):
@@ -250,27 +225,20 @@ def test_a_folder_that_holds_something_else_is_left_alone_and_the_others_come(se
     assert err.count("\n") == 2 and out.splitlines()[-1].startswith(f"{folder.with_name(NAME)}: 6 images; ")
 
 
-def test_a_link_to_elsewhere_is_left_alone(refuses, tmp_path):
+def test_a_link_to_elsewhere_and_images_that_were_removed_are_noticed(command, refuses, tmp_path):
     (tmp_path / "data/small_scale").mkdir(parents=True)
     (tmp_path / "data/small_scale" / NAME).symlink_to(tmp_path)
     refuses("stat-wmm is there and was not downloaded", NAME)
-
-
-def test_images_that_were_removed_since_are_noticed(command, refuses, tmp_path):
+    (tmp_path / "data/small_scale" / NAME).unlink()
     command(NAME)
     next((tmp_path / "data").rglob("*.jpg")).unlink()
     refuses("stat-wmm no longer holds just what was downloaded; remove it and run the same command again", NAME)
 
 
-def test_two_at_once(command, refuses, tmp_path, start):
+def test_two_at_once(command, refuses, tmp_path):
     (tmp_path / "data/small_scale").mkdir(parents=True)
-    holder = start(["-c", "import sys, time\nfrom utils.files import locked\n"
-                    "with locked(sys.argv[1]):\n    print(flush=True)\n    time.sleep(60)",
-                    tmp_path / "data/small_scale" / f".{NAME}.lock"])
-    holder.stdout.readline()
-    refuses("stat-wmm.incomplete is in use by another process; wait for it", NAME)
-    holder.kill()
-    holder.wait()
+    with locked(tmp_path / f"data/small_scale/.{NAME}.lock"):
+        refuses("stat-wmm.incomplete is in use by another process; wait for it", NAME)
     assert command(NAME)
 
 
@@ -278,19 +246,14 @@ def test_a_full_disk_or_a_folder_that_is_no_folder(server, command, refuses, tmp
     (tmp_path / "file").write_text("")
     refuses("file", NAME, "--output", tmp_path / "file")
     server.files[PATH] = archive(images(count=1, padding=200_000))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
+    with files_up_to(100_000):
         refuses("does not fit on its disk; make room and run the same command again", NAME, "--count", 1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert command(NAME, "--count", 1)
 
 
 KNOCKS = """
 import sys
 from pathlib import Path
-from unittest.mock import Mock
 from datasets import released_images
 from utils.cli import run
 unpack, knock = released_images.unpack, Path(sys.argv.pop())
@@ -309,10 +272,6 @@ def test_fifty_kills_change_nothing(server, tmp_path, start):
     arguments = ["-c", KNOCKS, NAME, "--output", tmp_path / "data", "--count", 3_000, "--url", server.url, unpacking]
     kills, finished = {"download": 0, "extraction": 0}, 0
 
-    def check() -> None:
-        found = contents(folder)
-        assert json.loads(found.pop("dataset.json"))["counts"]["train"] == 3_000 and found == wanted
-
     while finished == 0 or sum(kills.values()) < 50:
         there = (folder.with_name(f"{NAME}.incomplete") / f"unchecked-{NAME}.zip").exists()
         stage = "extraction" if there or kills["download"] == 25 else "download"
@@ -327,14 +286,13 @@ def test_fifty_kills_change_nothing(server, tmp_path, start):
             if process.poll() is None:
                 process.kill()
                 kills[stage] += 1
-        if process.wait(60) == 0:  # by itself
-            check()
+        assert process.wait(60) in (0, -signal.SIGKILL), process.stderr.read()
+        if folder.exists():  # also where it was killed after its last step
+            found = contents(folder)
+            assert json.loads(found.pop("dataset.json"))["counts"]["train"] == 3_000 and found == wanted
+        if process.returncode == 0:
             assert listed(folder.parent) == [NAME]
             finished += 1
             shutil.rmtree(folder)
-        else:
-            assert process.returncode == -signal.SIGKILL, process.stderr.read()
-            if folder.exists():  # killed after its last step
-                check()
     print(f"{kills['download']} kills during downloads, {kills['extraction']} during extractions; {finished} datasets "
           "were finished by the same command, all with the same files")

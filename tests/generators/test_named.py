@@ -1,6 +1,7 @@
 """The list of named datasets."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,9 @@ def test_unknown_name_lists_the_names():
 
 def test_every_process_module_is_named():
     """A new process gets a name, or nobody finds it."""
-    sources = Path(dead_leaves_textures.__file__).parent.glob("*.py")
-    modules = {path.stem for path in sources if "process_command(\"" in path.read_text() and path.stem != "command"}
-    assert modules == {entry.process.partition(".")[0] for entry in named_datasets().values()}
+    sources = Path(dead_leaves_textures.__file__).parent.rglob("*.py")
+    commands = {path for source in sources for path in re.findall(r'process_command\("(\S+)"\)', source.read_text())}
+    assert commands == {entry.process for entry in named_datasets().values()}
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import torch
 from linear_eval import released_encoders
 from linear_eval.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder
+from tests.files import listed
 from training.trained import encoder_of
 from utils.cli import UserError
 from utils.run_folder import RunFolder
@@ -53,11 +54,6 @@ def ended(server, alexnet, tmp_path, monkeypatch, end):
         return end(released_encoders.main)
 
     return call
-
-
-def listed(folder: Path) -> list[str]:
-    """What a person sees in it."""
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
 def test_an_encoder_comes_with_a_record(server, command, alexnet, tmp_path):

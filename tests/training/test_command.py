@@ -12,16 +12,12 @@ import pytest
 from PIL import Image
 
 from models.checkpoint import load_torch
+from tests.files import contents
 from train_align_uniform.__main__ import TRAINER
 from training.command import command as train_command
 from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file() and p.name != ".lock"}
 
 
 @pytest.mark.parametrize(("said", "arguments"), [
