@@ -70,9 +70,12 @@ class SmallAlexNet(nn.Module):
     def forward(self, x: Tensor, layer_index: int = -1) -> Tensor:
         """Output of block `layer_index` (negative counts from the end; -1 is the embedding).
 
-        x: float [N, 3, 64, 64], normalised with MEAN and STD. Returns [N, C, H, W] for convolutions, [N, 4096·width]
-        for fc6 and fc7, and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
+        x: float [N, 3, 64, 64], normalised with MEAN and STD. Of another size, from 16 on, what the convolutions make is
+        interpolated to the 7×7 that fc6 takes. Returns [N, C, H, W] for convolutions, [N, 4096·width] for fc6 and fc7,
+        and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
         """
-        for block in self.blocks[: range(len(self.blocks))[layer_index] + 1]:
+        for number, block in enumerate(self.blocks[: range(len(self.blocks))[layer_index] + 1]):
+            if number == 5 and x.shape[2:] != (7, 7):
+                x = F.interpolate(x, (7, 7), mode="bilinear")
             x = block(x)
         return x

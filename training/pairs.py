@@ -29,7 +29,8 @@ class Input(Protocol):
 
 
 class Pair(NamedTuple):
-    """Views x and y, float32 [B, 3, SIZE, SIZE] each, of this process's share of `images` images."""
+    """Views x and y, float32 [B, 3, SIZE, SIZE] each (half of SIZE at first, if options.half_size asks for it), of this
+    process's share of `images` images."""
 
     x: Tensor
     y: Tensor
@@ -47,6 +48,7 @@ class Pairs:
         require_different(images.examples())
         self.images, self.input, self.device, self.processes = images, input, device, processes
         self.seed, self.total_steps = options.seed, options.total_steps(images.count)
+        self.half_size_steps = round(options.half_size * self.total_steps)
         self.order = Order(images.count, options.batch_size, options.seed, images.together, images.endless)
         self._stream: Generator[Tensor, None, None] | None = None  # of batches from `_next` on
         self._next = -1
@@ -75,8 +77,9 @@ class Pairs:
         mine = self.processes.share(indices)
         pixels = self.pixels(step)
         lap("data")
+        side = self.input.SIZE // (2 if step < self.half_size_steps else 1)
         x, y = (make_views(pixels, draw_parameters(self.seed, epoch, view, mine, self.images.height, self.images.width),
-                           self.input.SIZE, self.input.MEAN, self.input.STD) for view in (0, 1))
+                           side, self.input.MEAN, self.input.STD) for view in (0, 1))
         lap("views")
         return Pair(x, y, len(indices), epoch)
 

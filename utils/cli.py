@@ -60,6 +60,14 @@ def non_negative(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Argument type for a part of a whole: a number from 0 to 1."""
+    value = non_negative(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
+    return value
+
+
 # Conditions of the machine, not faults of the program: one line is enough.
 _MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.ENOTDIR,
                    errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO,

@@ -32,6 +32,17 @@ def test_names_and_shapes_are_the_published_ones():
     assert sum(p.numel() for p in model.parameters()) == 58_678_368
 
 
+def test_images_of_another_size_come_out_of_every_layer():
+    model = SmallAlexNet(1 / 32).initialize(0).eval()
+    for side in (16, 32, 100):
+        x = torch.randn(2, 3, side, side)
+        with torch.no_grad():
+            convolved = model(x, layer_index=4)
+            assert model(x).shape == (2, 128)
+            stretched = nn.functional.interpolate(convolved, (7, 7), mode="bilinear")
+            assert torch.equal(model(x, layer_index=5), model.blocks[5](stretched))
+
+
 def test_layer_outputs():
     model = SmallAlexNet(1 / 32)
     x = torch.randn(2, 3, 64, 64)

@@ -41,6 +41,14 @@ def test_views_are_a_function_of_seed_and_step(images):
     assert not torch.equal(x, y) and not torch.equal(x, other.views(0).x) and not torch.equal(x, in_order[3].x)
 
 
+def test_views_are_of_half_the_side_at_first(images):
+    small, full = pairs(images, half_size=0.5), pairs(images)
+    assert [small.views(step).x.shape[2] for step in range(7)] == [32] * 4 + [64] * 3
+    assert torch.equal(small.views(5).y, full.views(5).y)
+    means = torch.nn.functional.avg_pool2d(full.views(0).x, 2)  # the same crop and colours, at half the resolution
+    assert (small.views(0).x - means).abs().mean() < 0.1 * means.std()
+
+
 def test_processes_share_the_views_of_one(images):
     whole = pairs(images).views(0)
     parts = [pairs(images, Processes(rank, 3)).views(0) for rank in range(3)]
