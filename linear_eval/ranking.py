@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from linear_eval.results import Cells, Condition, Result, collect, family, read_results
-from linear_eval.tables.correlation import FEWEST, rank_correlation
+from linear_eval.tables.correlation import FEWEST, rank_correlation, rank_interval
 from linear_eval.tables.published import noise, published
 from utils.cli import parser, run
 from utils.files import atomic_open, write_bytes
@@ -67,8 +67,10 @@ def markdown(found: list[tuple[str, dict[str, float]]]) -> str:
     notes = []
     for condition, means in found:
         rho, p = rank_correlation(list(means.values()), [theirs[name] for name in means])
-        notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets "
-                     f"(two-sided p = {p:.2g}, by permutation).")
+        low, high = rank_interval(list(means.values()), [theirs[name] for name in means])
+        notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets (95 % "
+                     f"interval {low:+.2f} to {high:+.2f}, bootstrap over datasets; two-sided p = {p:.2g}, by "
+                     "permutation).")
     source = published("imagenet100")[names[0]]
     return "\n".join([*lines, "", *notes, "", f"Paper: {source.what}; {source.source}.", ""])
 

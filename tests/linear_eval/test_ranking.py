@@ -6,7 +6,7 @@ from scipy import stats
 
 from linear_eval.ranking import markdown, ours, paper, ranking, scatter
 from linear_eval.results import Condition, collect
-from linear_eval.tables.correlation import rank_correlation
+from linear_eval.tables.correlation import rank_correlation, rank_interval
 
 CONDITION = Condition("cifar10", "cached", 5000)
 
@@ -52,6 +52,16 @@ def test_correlation_is_scipys():
                                       n_resamples=np.inf)  # all 6! orders
     assert rho == pytest.approx(stats.spearmanr(a, b).statistic)
     assert p == pytest.approx(expected.pvalue, abs=4 * np.sqrt(expected.pvalue / 20_000))
+
+
+def test_interval_is_scipys_bootstrap():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=13)
+    b = a + rng.normal(size=13)
+    expected = stats.bootstrap((a, b), lambda x, y: stats.spearmanr(x, y).statistic, paired=True, vectorized=False,
+                               n_resamples=2000, method="percentile", rng=rng).confidence_interval
+    assert rank_interval(a, b) == pytest.approx((expected.low, expected.high), abs=0.06)  # 4 s.e. of 2,000 resamples
+    assert rank_interval(a, 2 * b + 1) == rank_interval(a, b)
 
 
 def test_equal_accuracies_have_no_rank_correlation(tmp_path):
