@@ -31,7 +31,7 @@ READ_AT_ONCE = 1 << 20  # bytes
 
 
 class WrongFile(UserError):
-    """A file that came whole, and is not what it should be."""
+    """A file that arrived whole but is not the right one."""
 
 
 class Unreachable(UserError):
@@ -200,7 +200,7 @@ def _fetch(url: str, path: Path, partial: Path) -> None:
 
 
 def _read(note: Path) -> dict[str, Any]:
-    """What is noted of a version, {} if nothing can be read."""
+    """The noted version of a file, {} if the note cannot be read."""
     try:
         return read_record(note, url=str, etag=str, date=str)
     except (FileNotFoundError, UserError):
@@ -208,13 +208,13 @@ def _read(note: Path) -> dict[str, Any]:
 
 
 def _condition(version: dict[str, Any]) -> str:
-    """What names this version of a file in If-Range: its ETag, or else its date; "" if there is neither."""
+    """The value of If-Range for this version of a file: its ETag, or else its date; "" if it has neither."""
     # A weak tag, W/"...", does not promise the same bytes.
     return version["etag"] if version["etag"].startswith('"') else version["date"]
 
 
 def _same(version: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Whether both are of one version of a file; a date need not be said again."""
+    """Whether both notes describe one version of a file; the later one, `version`, may leave out the date."""
     return (version["etag"] == before["etag"] and version["date"] in ("", before["date"])
             and before.get("total") in (None, version["total"]))
 
@@ -242,5 +242,5 @@ def _copy(response: http.client.HTTPResponse, file: BinaryIO, have: int, total: 
 
 
 def _plain(text: object) -> str:
-    """One line of what a server or the system said, with nothing that a terminal obeys."""
+    """What a server or the system said, on one line and without control characters."""
     return "".join(c for c in " ".join(str(text).split()) if c.isprintable())[:200]

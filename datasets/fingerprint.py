@@ -1,4 +1,4 @@
-"""How the files of a folder are known again: by what the system says of them, or by what is in them.
+"""How the files of a folder are recognised: by what the system says of them, or by their contents.
 
     states_sha256(root, paths)      changes when a file may have changed; for what is kept on this machine
     contents_sha256(root, paths)    changes when contents or names do, and is the same for a copy; for records
@@ -19,7 +19,7 @@ from utils.cpus import usable_cpus
 from utils.files import write_bytes
 from utils.progress import Progress
 
-REMEMBERED = ".contents"  # a SHA-256 of what follows, then for each file those of its name and state and its contents
+REMEMBERED = ".contents"  # holds a SHA-256 of the rest, then two a file: of its name and state, of its contents
 HASH = 32  # bytes of a SHA-256
 MANY = 5000  # files to read from which on their progress is shown
 
@@ -82,7 +82,7 @@ def _names_and_states(root: Path, paths: Sequence[Path]) -> Iterator[tuple[bytes
 
 
 def _remembered(memory: Path) -> dict[bytes, bytes]:
-    """From the SHA-256 of a file's name and state to that of its contents; empty if there is none, or it is damaged."""
+    """SHA-256 of a file's name and state -> SHA-256 of its contents; empty if nothing is kept, or if it is damaged."""
     try:
         data = memory.read_bytes()
     except OSError:

@@ -17,8 +17,8 @@ LONGEST = 100  # times a side may be as long as the other: 1 × 60,000 pixels ta
 
 
 def _walk(folder: Path, passing: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
-    """Every folder below `folder`, itself included, with the names of its images; links are followed, what is hidden is
-    not there, and the subfolders of `folder` called `passing` are passed over."""
+    """Every folder below `folder`, itself included, with the names of its images. Links are followed; what is hidden
+    is left out, and so are the subfolders of `folder` called `passing`."""
     for parent, subfolders, names in os.walk(folder, followlinks=True):
         # Hidden are splits being prepared, say.
         subfolders[:] = [name for name in subfolders if not name.startswith(".")

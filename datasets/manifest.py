@@ -64,7 +64,7 @@ def releases(kind: str, scale: str, names: Sequence[str] = (), address: str | No
 def options(prog: str, description: str | None, output: str) -> argparse.ArgumentParser:
     """The options of both commands."""
     p = parser(prog, description)
-    p.add_argument("names", nargs="*", help="which (default: all that were released)")
+    p.add_argument("names", nargs="*", help="names (default: all that were released)")
     p.add_argument("--scale", choices=["small", "large"], default="small", help="scale of the paper's data")
     p.add_argument("--output", type=Path, default=Path(output), help="folder that gets SCALE_scale/NAME")
     p.add_argument("--url", help="server with the same files (default: NOISE_LEARNING_URL from the environment, else "

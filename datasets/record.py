@@ -31,7 +31,7 @@ def make_record(name: str, source: str, counts: Mapping[str, int], complete: boo
 
 
 def record_of(root: Path | str) -> dict[str, Any]:
-    """The record in `root`, with defaults for what it does not say, so also for a folder without one.
+    """The record in `root`, with defaults for what is missing; all defaults for a folder without a record.
 
     Counts that are no whole numbers are left out. Raises UserError for a file that is no JSON, and for an
     unknown value of `complete` or `selection`.
@@ -51,7 +51,7 @@ def record_of(root: Path | str) -> dict[str, Any]:
 
 
 def _of_old(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record from before this contract says by other keys."""
+    """What older records say under other keys."""
     said: dict[str, Any] = {"counts": found.get("splits", {"train": found.get("count"), "val": found.get("val")})}
     if "route" in found:
         said |= {"selection": "uniform", "family": "vtab"}
@@ -67,7 +67,7 @@ def recorded_count(root: Path | str) -> int | None:
 
 
 def check_generated(root: Path, record: dict[str, Any], process: Any) -> None:
-    """Raises UserError if `root` is not a folder that `record`, of `process`, describes or could begin or extend.
+    """Raises UserError unless `root` is absent, empty, or a folder that `record`, that of `process`, extends.
 
     A parameter that an older record lacks was added since, and had its default then; where an older one names the class
     with its module, as 'generators.spectrum.Spectrum', the class counts: it may have moved.

@@ -88,7 +88,7 @@ def _files(archive: Path, source: zipfile.ZipFile, members: int, size: int) -> d
 
 
 def _missing(partial: Path, files: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """Those of `files` that are not whole in `partial`, which is made, or rid of all that is not in the archive."""
+    """Those of `files` that are not whole in `partial`. Makes that folder, or rids it of what is not in the archive."""
     partial.mkdir(parents=True, exist_ok=True)
     whole = set()
     for parent, _, names in os.walk(partial):
@@ -102,7 +102,7 @@ def _missing(partial: Path, files: dict[str, zipfile.ZipInfo]) -> dict[str, zipf
 
 
 def _write(source: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-    """Unpack one file. Raises BadZipFile if what comes out has not the CRC that the archive names."""
+    """Unpack one file. Raises BadZipFile if its CRC is not the one that the archive names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with errors_name(path), source.open(info) as packed, open(path, "wb") as file:
         shutil.copyfileobj(packed, file, 1 << 20)

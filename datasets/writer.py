@@ -231,7 +231,7 @@ def checked(process: ImageProcess, images: Any, count: int, kind: type = np.ndar
 
 
 def rendered(process: ImageProcess, indices: Sequence[int]) -> np.ndarray:
-    """Images number `indices` of any process: uint8 [N, H, W, 3]. Raises UserError for one that returns another thing
+    """Images number `indices` of any process: uint8 [N, H, W, 3]. Raises UserError for one that returns anything else
     (`checked`)."""
     return checked(process, process.render(indices), len(indices))
 

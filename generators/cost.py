@@ -70,12 +70,12 @@ def human_time(seconds: float) -> str:
 
 
 def need_of_folder(samples: int, resolution: int) -> Need:
-    """Of images that are there: the packed array."""
+    """What images that are there already need: the packed array."""
     return Need(samples, resolution, 1, NOTHING)
 
 
 def image_need(process: ImageProcess, samples: int, workers: int) -> Need:
-    """Timed on a few images of `process`; one that runs on a GPU does not divide them among workers."""
+    """What `process` needs, timed on a few images; one that runs on a GPU has no use for more workers."""
     need = Need(samples, process.resolution, 1 if on_gpu(process) else workers, image_cost(process))
     if isinstance(process, TexturedLeaves) and not process.textures:
         return replace(need, first=POOL_IMAGES, each=image_cost(pool_process(process.resolution)))
@@ -111,7 +111,7 @@ def on_gpu(process: ImageProcess) -> bool:
 
 @contextlib.contextmanager
 def _few_textures(process: TexturedLeaves) -> Iterator[TexturedLeaves]:
-    """The same leaves with FEWEST of their textures: to make all takes minutes, and keeps them."""
+    """The same leaves with only FEWEST textures: making all of them takes minutes, and they stay on disk."""
     here = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # their packed array is kept in the working folder

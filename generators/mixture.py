@@ -1,4 +1,4 @@
-"""A mixture of named datasets: each image is one of a component's own, and which component is drawn by weight.
+"""A mixture of named datasets: each image comes from one component, which is drawn by weight.
 
     python -m generators.mixture --components "dead_leaves-mixed=0.5 stat-spectrum=0.5" --output data/my_mix
     python -m generators mixed-4 --encoder encoder.pth          # the four sets of the authors' released mixture
@@ -93,7 +93,7 @@ def processes(mixture: Mixture) -> tuple[ImageProcess, ...]:
 
 
 def place(mixture: Mixture, index: int) -> tuple[int, int]:
-    """Which component image `index` is of, and its number there: images of one component count up from 0."""
+    """The component that image `index` comes from, and its number there: those of one component count up from 0."""
     block, position = divmod(index, BLOCK)
     before = counts_before(mixture)
     while len(before) <= block:
@@ -106,8 +106,8 @@ def place(mixture: Mixture, index: int) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=2)
 def drawn_components(mixture: Mixture, block: int) -> np.ndarray:
-    """The components of images block * BLOCK .. (block + 1) * BLOCK - 1, uint8: a uniform number of each image's own
-    picks its component by weight."""
+    """The components of images block * BLOCK .. (block + 1) * BLOCK - 1, uint8: drawn by weight, with one
+    uniform number for each image."""
     weights = list(parse_components(mixture.components).values())
     drawn = uniforms(stream_key(mixture), np.arange(block * BLOCK, (block + 1) * BLOCK), 1)[:, 0]
     return np.searchsorted(np.cumsum(weights)[:-1], drawn, side="right").astype(np.uint8)

@@ -91,7 +91,7 @@ def settings(name: str, pairs: Sequence[str]) -> dict[str, Any]:
 def make_process(name: str, resolution: int | None = None, seed: int = 0, encoder: str = "",
                  **changes: Any) -> ImageProcess:
     """The process of a named dataset, at its published resolution unless told otherwise. `changes` replace parameters
-    of the file; `encoder` does where the file leaves it to the user. Raises UserError (`find`)."""
+    of the file; `encoder` is used only where the file leaves it to the user. Raises UserError (`find`)."""
     entry = find(name)
     changes |= {"encoder": encoder} if needs(name, "encoder") else {}
     resolution = entry.resolution if resolution is None else resolution

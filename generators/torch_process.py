@@ -43,7 +43,7 @@ class BlockProcess:
 
 
 def device_option() -> Any:
-    """The field `device`: no part of what is drawn, but of the record, as GPUs round differently."""
+    """The field `device`. It changes no random number, but stands in the record, as GPUs round differently."""
     return option("auto", "where to compute; auto takes a GPU where there is one", DEVICES, seeds=False)
 
 
@@ -56,8 +56,8 @@ def settle_device(process: Any) -> None:
 
 
 def precision_option() -> Any:
-    """The field `precision`: like the device, a part of the record and not of what is drawn."""
-    return option("auto", "of the network; auto is bfloat16 where the hardware has it", PRECISIONS, seeds=False)
+    """The field `precision`. Like the device it changes no random number, but stands in the record."""
+    return option("auto", "precision of the network; auto: bfloat16 in hardware that has it", PRECISIONS, seeds=False)
 
 
 def settle_precision(process: Any) -> None:

@@ -54,7 +54,7 @@ def options() -> Any:
 
 
 def ready_output(path: Path) -> None:
-    """Find out before the work that the result cannot be written after it."""
+    """Raises UserError now if the result could not be written after the work."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path.parent} cannot be written to; choose another --output")

@@ -35,7 +35,7 @@ from utils.progress import Progress
 
 
 class Entry(NamedTuple):
-    """A row that is made when it is needed, and what is known of it without."""
+    """A row that is made only when it is needed, and what is known before."""
 
     name: str  # of its files
     seed: int
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 def entry(name: str, seed: int, make: Callable[[], Row]) -> Entry:
-    """An Entry, after making its row once to learn what it is, and letting it go."""
+    """An Entry. Its row is made once, to learn its facts, and freed."""
     return Entry(name.replace(" ", "-").replace(":", "-"), seed, dataclasses.replace(make(), features=None), make)
 
 
@@ -115,7 +115,7 @@ def probe(task: Task, listed: Sequence[Entry], output: Path, limits: Sequence[in
 
 
 def add_options(options: Any) -> None:
-    """What every command that probes many encoders understands."""
+    """Options of every command that probes many encoders."""
     options.add_argument("--random-inits", type=whole_number, default=10, help="random initialisations of each kind")
     options.add_argument("--layer", help="where features are taken (default: fc6, or avgpool of a ResNet-50)")
     add_precision(options)
@@ -126,7 +126,8 @@ def add_options(options: Any) -> None:
 def main() -> int:
     p = parser("python -m linear_eval.compare", __doc__)
     p.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
-    p.add_argument("--encoders", nargs="+", required=True, metavar="ENCODER", help="files, folders, torchvision:NAME")
+    p.add_argument("--encoders", nargs="+", required=True, metavar="ENCODER",
+                   help="encoders: files, folders, torchvision:NAME")
     p.add_argument("--output", type=Path, required=True, help="folder for the result files")
     p.add_argument("--task", help="the task's name in tables (default: that of its record, or of the --data folder)")
     p.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")

@@ -20,7 +20,7 @@ from utils.devices import autocast
 
 @dataclass(frozen=True)
 class View:
-    """What is evaluated of an image: the middle `size`×`size` after its shorter side is scaled to `resize`."""
+    """The part of an image that is evaluated: the middle `size`×`size`, once its shorter side is scaled to `resize`."""
 
     resize: int
     size: int

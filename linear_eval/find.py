@@ -1,4 +1,4 @@
-"""Where encoders lie. Apart from `linear_eval.rows`, because that loads torch."""
+"""Where encoders lie. Not in `linear_eval.rows`, because that loads torch."""
 
 import re
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ class Standardise:
 
     @classmethod
     def of(cls, features: Tensor) -> "Standardise":
-        """As the columns of features, float32 [N, D], need it.
+        """The standardisation that the columns of features, float32 [N, D], need.
 
         Constant columns become 0; constant is what varies by less than 1e-4 of its mean, too little for float32.
         """
@@ -67,8 +67,7 @@ class LinearProbe:
 
     @property
     def at_the_edge(self) -> bool:
-        """Whether nothing was better than the strongest or the weakest that was tried, and it makes mistakes: one
-        beyond may be better."""
+        """Whether the best that was tried is the first or last and makes mistakes: one beyond may be better."""
         strongest, weakest = self.path[0]["accuracy"], self.path[-1]["accuracy"]
         return max(tried["accuracy"] for tried in self.path) == max(strongest, weakest) < 100
 

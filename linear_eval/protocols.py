@@ -47,7 +47,7 @@ class Paper:
         return linear(problem.queries).argmax(1), probe_paper.SETTINGS
 
     def check(self, row: Row) -> None:
-        """Raises UserError for a row that it is not defined for."""
+        """Raises UserError for a row that the protocol is not defined for."""
         if row.view.size != probe_paper.SIZE:
             raise UserError(f"protocol paper takes random crops of 64×64 pixels; {row.name} sees {row.view.size}×"
                             f"{row.view.size}: use --protocol cached or knn")

@@ -190,7 +190,7 @@ def write_report(results: Sequence[Result], output: Path) -> tuple[str, list[str
 
 
 def from_before(results: Sequence[Result]) -> list[str]:
-    """Files of `cached` results from before contents were hashed and the probe changed, where newer ones are, too."""
+    """Files of `cached` results by the older probe, which hashed no contents; none unless there are newer ones too."""
     cached = [result for result in results if result["protocol"] == "cached"]
     older = [result["file"] for result in cached if "contents_sha256" not in result]
     return older if len(older) < len(cached) else []

@@ -47,7 +47,7 @@ Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetit
 
 
 def escaped(text: object) -> str:
-    """`text` for a cell of a Markdown table, which "|" and the end of the line would end."""
+    """`text` as a cell of a Markdown table: without "|" and line ends, which would end the cell."""
     return " ".join(str(text).splitlines()).replace("|", r"\|")
 
 
@@ -107,7 +107,7 @@ def find_results(sources: Sequence[Path]) -> list[Result]:
 
 
 def check(value: Any, path: Path) -> None:
-    """Raises UserError, one line, unless `value`, what `path` holds, is a result, and its baselines are."""
+    """Raises UserError, one line, unless `value`, which was read from `path`, and its baselines are results."""
     if not _is_result(value):
         raise UserError(f"{path} is not a result of linear_eval")
     _check(value, f"the result in {path}")
@@ -127,7 +127,7 @@ def _is_result(value: Any) -> bool:
 
 
 def _check(result: Result, what: str) -> None:
-    """Raises UserError, one line that opens with `what`, for a fact of another type or range than tables rely on."""
+    """Raises UserError, one line that opens with `what`, for a fact whose type or range tables cannot use."""
     counts = result["counts"] if isinstance(result["counts"], dict) else {}
     train = counts.get("train")
     fine = {key: is_text(result.get(key, "")) for key in TEXTS} | {
@@ -225,7 +225,7 @@ class Setting(NamedTuple):
         return f"protocol {self.protocol}, {images}{features}{width}" + f", {self.precision}" * bool(self.precision)
 
     def takes(self, result: Result) -> bool:
-        """Whether `result` was made so. All of a small task is also at most a large number of its images."""
+        """Whether `result` was made so. All images of a small task also count as at most a larger number of them."""
         network = (self.architecture, self.layer, self.width, self.precision)
         if result["protocol"] != self.protocol or (result.get("layer") and _network(result) != network):
             return False
@@ -238,7 +238,7 @@ def _network(result: Result) -> tuple[str, str, float, str]:
 
 
 def settings(results: Sequence[Result]) -> list[Setting]:
-    """The settings of `results`, the fewest that take all of them. Rows without a network go with any network.
+    """The smallest set of settings that takes all `results`. Rows without a network go with any network.
 
     Those of the paper's tables come first: SmallAlexNet, its fc6, protocol paper, more training images, full width.
     """

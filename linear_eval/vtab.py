@@ -22,7 +22,7 @@ from utils.devices import choose_device
 
 def main() -> int:
     p = parser("python -m linear_eval.vtab", __doc__)
-    p.add_argument("encoders", nargs="+", metavar="ENCODER", help="files, folders, torchvision:NAME")
+    p.add_argument("encoders", nargs="+", metavar="ENCODER", help="encoders: files, folders, torchvision:NAME")
     p.add_argument("--root", type=Path, default=Path("data/vtab"), help="folder of the prepared tasks")
     p.add_argument("--output", type=Path, default=Path("results/vtab"), help="folder for the result files")
     p.add_argument("--tasks", nargs="+", choices=list(TASKS), metavar="TASK", help="(default: all that are ready)")

@@ -60,7 +60,7 @@ def _small_alexnet(weights: dict[str, Tensor], path: Path | str) -> SmallAlexNet
 
 
 def _width(state: dict[str, Tensor]) -> float:
-    """The width whose rounded channel counts are those of `state` (some number if there is none)."""
+    """The width whose rounded channel counts are those of `state` (any number if no width fits)."""
     low, high = 0.0, math.inf
     for name, published in zip(("0.0", "1.0", "2.0", "3.0", "4.0", "5.1"), SmallAlexNet.CHANNELS, strict=True):
         weight = state.get(f"blocks.{name}.weight")

@@ -52,13 +52,13 @@ class Pretrained(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor, layer_index: int = -1) -> Tensor:
-        """What the classifier's last linear layer sees, float [N, D], of x: float [N, 3, SIZE, SIZE], normalised."""
+        """The input of the classifier's last linear layer, float [N, D], of x: float [N, 3, SIZE, SIZE], normalised."""
         return self.model(x)
 
 
 def _checked(url: str) -> Path:
-    """Where torch keeps what it downloads from `url`. Raises UserError if another file lies there than the one whose
-    SHA-256 begins as its name says, which torch itself checks only as it downloads."""
+    """Where torch keeps what it downloads from `url`. Raises UserError if a file is there whose SHA-256 does not
+    begin as its name says; torch itself checks that only when it downloads."""
     file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
     if file.exists():
         published = torch.hub.HASH_REGEX.search(file.name)[1]

@@ -30,7 +30,7 @@ class Options(TrainingOptions):
     """What decides the result of a run. Defaults are the paper's. Raises UserError for values that cannot be."""
 
     loss: str = option("align-uniform", "nt-xent is SimCLR's", ("align-uniform", "nt-xent"), group="loss")
-    temperature: float = option(0.5, "of nt-xent", type=non_negative, group="loss")
+    temperature: float = option(0.5, "temperature of nt-xent", type=non_negative, group="loss")
     align_w: float = option(1.0, "weight of alignment", type=non_negative, group="loss")
     unif_w: float = option(1.0, "weight of uniformity", type=non_negative, group="loss")
     align_alpha: float = option(2.0, "alpha in alignment", type=non_negative, group="loss")

@@ -49,7 +49,7 @@ class _Gather(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Processes:
-    """Which of how many processes this is; one by default."""
+    """This process's rank, and how many processes there are; one by default."""
 
     rank: int = 0
     count: int = 1
@@ -110,8 +110,8 @@ class Processes:
 
     @contextlib.contextmanager
     def as_one(self) -> Iterator[None]:
-        """What each process does by itself in the block ends well in all of them, or ends them all (`agree`). Nothing
-        in the block may wait for another process."""
+        """If the block raises in one process, all of them end (`agree`). Nothing in the block may wait for another
+        process."""
         try:
             yield
         except Exception as problem:
@@ -134,7 +134,7 @@ ALONE = Processes()
 
 
 def from_environment(name: str, least: int, below: int | None = None) -> int:
-    """A number that torchrun sets. Raises UserError if it is missing, or not from `least` on and below `below`."""
+    """A number that torchrun sets. Raises UserError unless it is there, at least `least`, and below `below`."""
     text = os.environ.get(name, "")
     if not text.isdecimal() or int(text) < least or (below is not None and int(text) >= below):
         limit = "" if below is None else f" and below {below}"

@@ -50,8 +50,8 @@ def embed_pair(encoder: nn.Module, x: Tensor, y: Tensor, batch_norm: str = "per-
 
 def pair_model(encoder: nn.Module, batch_norm: str, device: torch.device, gpus: Sequence[int], compiled: bool,
                processes: Processes) -> tuple[nn.Module, nn.Module]:
-    """`encoder` on `device`, ready to train, and the PairEncoder of it: on two GPUs under DataParallel, of several
-    processes under DistributedDataParallel."""
+    """`encoder` on `device`, ready to train, and its PairEncoder, within DataParallel on two GPUs and within
+    DistributedDataParallel in several processes."""
     encoder = encoder.to(device, memory_format=torch.channels_last).train()
     if processes.count > 1 and device.type == "cuda":  # torch has none for CPUs, which normalise their own share
         encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)

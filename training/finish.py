@@ -23,14 +23,14 @@ def finish(learner: Learner, run: RunFolder, seconds: float) -> None:
 
 
 def finished(run: RunFolder, shown: tuple[str, ...]) -> dict[str, Any] | None:
-    """The done-record of a run, with the numbers `shown`, whose encoder is as it was exported; or None."""
+    """The done-record of a run, with the numbers `shown`; None if its exported encoder is lost or has changed."""
     done = run.done("steps", "seconds", *shown)
     return done if done and intact(run.path / "encoder.pth", done) else None
 
 
 def export_again(run: RunFolder) -> None:
-    """Write the encoder of a finished run from its last checkpoint. Raises UserError if that is not there, or no
-    longer what it was."""
+    """Write the encoder of a finished run from its last checkpoint. Raises UserError if that is lost or has
+    changed."""
     last = run.path / "last.pth"
     try:
         save_encoder(load_encoder(last), run.path / "encoder.pth")

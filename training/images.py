@@ -40,7 +40,7 @@ class PackedImages:
         return f"{self.count} images of {self.width}×{self.height}"
 
     def examples(self) -> np.ndarray:
-        """Some images from all over: uint8 [n, H, W, 3]."""
+        """A sample of the images: uint8 [n, H, W, 3]."""
         return self.array[:: self.count // LOOKED_AT or 1]
 
     def stream(self, batches: Iterable[np.ndarray]) -> Generator[Tensor, None, None]:
@@ -98,7 +98,7 @@ class RenderedImages:
                 del batch  # before the next is made
 
     def _plan(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, list[list[int]], set[int]]]:
-        """For each batch: its images, what is made for it, in parts, and which of that to keep until they are used.
+        """For each batch: its image numbers, the numbers to render in parts, and which of these to keep for later.
 
         Images are made in whole blocks. Kept are those that this batch or one of the next few needs (`Order`); the
         others belong to another process, or to the other end of the epoch.

@@ -23,10 +23,10 @@ class Learner(Protocol):
         """All that a resume needs, as tensors and plain containers. `models` finds an encoder under "encoder"."""
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take up what `state` returned. Raises whatever it meets if this is something else."""
+        """Go on from what `state` returned. May raise any exception for anything else."""
 
     def export(self, folder: Path) -> None:
-        """Write encoder.pth, and what else comes of a run that has ended."""
+        """Write encoder.pth, and whatever else a finished run gives."""
 
     def close(self) -> None:
-        """Stop what works ahead."""
+        """Stop what works ahead of the steps, such as workers that render."""

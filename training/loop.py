@@ -69,8 +69,8 @@ def save(learner: Learner, at: Position, path: Path) -> None:
 
 
 def resume(learner: Learner, run: RunFolder, processes: Processes) -> Position:
-    """Take up the run's checkpoint if there is one. Raises UserError if it is damaged or of something else, or if the
-    processes do not find the same."""
+    """Go on from the run's checkpoint if there is one. Raises UserError if it is damaged, of another run, or not the
+    same in all processes."""
     last, at = run.path / "last.pth", Position()
     with processes.as_one():
         if last.exists():

@@ -36,8 +36,8 @@ TABLE = ("| dataset | pixels | seconds of a core, an image | time for the images
 
 
 class Steps(NamedTuple):
-    """Training as it was timed: images a second in steps of `batch`; bytes of the weights, of the optimiser's state,
-    and held on the GPU at most."""
+    """Training as it was timed: images a second in steps of `batch`; bytes of the weights, bytes of the
+    optimiser's state, and the most bytes held on the GPU."""
 
     speed: float
     batch: int

@@ -33,7 +33,7 @@ class TrainingOptions:
                            "start", group=COMPUTING)
     precision: str = option("float32", "auto: bfloat16 where the hardware multiplies it, recorded in config.json; "
                             "float32, the paper's, is without TF32", ("auto", "bfloat16", "float32"), group=COMPUTING)
-    seed: int = option(0, "of weights, order and views", type=int, group=COMPUTING)
+    seed: int = option(0, "seed of the weights, the order and the views", type=int, group=COMPUTING)
 
     @property
     def base_lr(self) -> float:

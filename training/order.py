@@ -11,7 +11,7 @@ from utils.seeding import permutation, stable_key
 
 @dataclass(frozen=True)
 class Order:
-    """The batches of a run. Every image of an epoch comes once in it, in an order of the epoch's own.
+    """The batches of a run. Each epoch shows each of its images once, in a new order.
 
     Some processes make images in fixed blocks, `together` at a time, and may draw something for all of a block. Blocks
     then come in random order, and each image of a block a batch after the one before it: a block is made once for all,

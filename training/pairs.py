@@ -39,8 +39,8 @@ class Pair(NamedTuple):
 
 
 class Pairs:
-    """The pairs of views of a run on `images`. Raises UserError for images from which nothing can be learnt, and for
-    numbers of them that `options` cannot train on."""
+    """The pairs of views of a run on `images`. Raises UserError for images from which nothing can be learnt, and if
+    `options` cannot train on so many."""
 
     def __init__(self, images: PackedImages | RenderedImages, options: TrainingOptions, input: Input,
                  device: torch.device, processes: Processes = ALONE):

@@ -33,17 +33,17 @@ def add_source_options(p: Any) -> None:
     p.add_argument("--data", required=True, help="image folder: generated, downloaded or your own; or the name of a "
                    "dataset (python -m generators list), whose images are rendered while training")
     add_folder_options(p)
-    p.add_argument("--samples", type=positive_int, help="of a named dataset: as many images, the same in every epoch "
-                   "(default: images never come twice, and an epoch is as long as the published dataset)")
-    p.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="of a named dataset's process, "
-                   "such as resolution=128 seed=1 encoder=FILE")
-    p.add_argument("--workers", type=positive_int, help="processes that render, for each that trains (default: its "
+    p.add_argument("--samples", type=positive_int, help="with a named dataset: images to train on, the same in every "
+                   "epoch (default: none comes twice, and an epoch is as long as the published dataset)")
+    p.add_argument("--parameters", nargs="+", default=[], metavar="NAME=VALUE", help="parameters of a named "
+                   "dataset, such as resolution=128 seed=1 encoder=FILE")
+    p.add_argument("--workers", type=positive_int, help="rendering processes for each training process (default: its "
                    "share of the cores, up to 8)")
 
 
 def find_source(args: argparse.Namespace, device: torch.device) -> Source:
     """What config.json says of the images, and how to open them. Raises UserError for images that are not there, and
-    for options about the other kind of them."""
+    for options that go only with the other kind of source."""
     folder = Path(args.data).is_dir()
     if not folder and args.data not in named_datasets():
         raise UserError(f"{args.data} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a "

@@ -19,8 +19,8 @@ LACKING = ("none", "not")  # how `images_of` begins where there is nothing to tr
 
 
 def images_of(folder: Path) -> str:
-    """What is in the image folder: "105,000 images", "not finished", "not readable" or "none". A folder whose record
-    names no count, or that has none, is not counted."""
+    """What is in the image folder: "105,000 images", "not finished", "not readable" or "none". Images
+    are counted only where a record names their number."""
     try:
         count = recorded_count(folder)
     except (UserError, OSError):
@@ -32,7 +32,7 @@ def images_of(folder: Path) -> str:
 
 
 def intact(encoder: Path, done: dict[str, Any]) -> bool:
-    """Whether the encoder is there as the done-record knows it; the first release recorded no hash."""
+    """Whether the encoder is there with the hash in the done-record; the first release recorded none."""
     return encoder.is_file() and done.get("encoder_sha256") in (None, sha256(encoder))
 
 

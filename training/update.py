@@ -84,7 +84,7 @@ def tensors_in(state: Any) -> list[Tensor]:
 
 
 def tensor_bytes(state: Any) -> int:
-    """Their size."""
+    """The size of all tensors in nested containers."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(state))
 
 

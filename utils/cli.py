@@ -43,7 +43,7 @@ def positive_int(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    """Argument type for counts that may be none: an integer of at least 0."""
+    """Argument type for counts that may be 0: an integer of at least 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {text!r}")
     return int(text)
@@ -88,8 +88,8 @@ class _Heard(io.FileIO):
 
 
 def _output(stream: Any, descriptor: int) -> TextIO:
-    """stdout (1) or stderr (2), from which no exception comes: nobody need read it (or it is closed from the start),
-    and it takes all text, file names that are not UTF-8 among it."""
+    """stdout (1) or stderr (2) that never raises: not when its reader has left, not when it is closed from the start,
+    and not for file names that are not UTF-8."""
     if stream is None:
         try:
             os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""How many processor cores there are for us. Apart from `utils.devices`, because that one loads torch."""
+"""How many processor cores this process may use. Not in `utils.devices`, because that loads torch."""
 
 import os
 

@@ -52,8 +52,8 @@ def choose_precision(device: torch.device, precision: str) -> torch.dtype:
 
 def add_precision(options: argparse.ArgumentParser) -> None:
     """The option --precision of a command that computes with encoders."""
-    options.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto", help="that encoders "
-                         "compute in; auto: bfloat16 where the hardware has it; float32 is without TF32")
+    options.add_argument("--precision", choices=["auto", "bfloat16", "float32"], default="auto", help="precision "
+                         "of encoders; auto: bfloat16 where the hardware has it; float32 is without TF32")
 
 
 def exact_float32() -> None:

@@ -61,8 +61,8 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """json.loads, but what JSON has not (NaN, infinity) or no float can hold (1e999, lists in lists without end) raises
-    ValueError like all else that cannot be read."""
+    """json.loads that raises ValueError also for what is not JSON (NaN, infinity), for numbers that no float can hold
+    (1e999), and for lists nested too deep."""
     def finite(number: str) -> float:
         if not math.isfinite(value := float(number)):
             raise ValueError(f"{number} is no number of JSON, or too large")
@@ -75,7 +75,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file. Raises UserError when it cannot be parsed, or holds NaN or infinity, which JSON has not."""
+    """Read a JSON file. Raises UserError when it cannot be parsed, or holds NaN or infinity, which are not JSON."""
     if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
         raise UserError(f"{path} is no file; move it away")
     try:

@@ -1,4 +1,4 @@
-"""Command-line options made from the fields of a dataclass: of image processes, and of what trains.
+"""Command-line options made from the fields of a dataclass, for image processes and for learners.
 
     @dataclass(frozen=True)
     class Options:
@@ -45,6 +45,6 @@ def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[st
 
 
 def from_options(cls: type[Chosen], args: argparse.Namespace, **fixed: Any) -> Chosen:
-    """The `cls` that the options of `add_options` and the values `fixed` describe."""
+    """A `cls` with the values of its options (`add_options`) and of `fixed`."""
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls) if field.name not in fixed}
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}, **fixed)

@@ -42,7 +42,7 @@ def environment(**extra: Any) -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any], now: dict[str, Any], inside: str = "") -> str:
-    """What differs, such as 'lr was 0.36, now 0.1; data.record.seed was None, now 2'; empty if nothing does. `inside`
+    """Differences, such as 'lr was 0.36, now 0.1; data.record.seed was None, now 2'; empty if nothing does. `inside`
     stands before each key."""
     said = []
     for key in sorted({*before, *now}):
@@ -86,7 +86,7 @@ class RunFolder:
 
     @classmethod
     def check(cls, path: Path | str, config: dict[str, Any]) -> None:
-        """Raises what `open` would and changes nothing: for before the long work that comes before a run."""
+        """Raise what `open` would, without changing anything: a check before long preparations."""
         path = Path(path)
         with cls._lock(path) if (path / ".lock").exists() else contextlib.nullcontext():
             cls._compare(path, config)

@@ -79,8 +79,8 @@ def _start_worker() -> tuple[BaseProcess, Connection]:
 
 
 def _work(connection: Connection) -> None:
-    """Runs in each worker: what is sent to stop a whole group of processes (ctrl-C, torchrun) is the parent's to
-    handle, and a worker does not outlive a killed parent."""
+    """Runs in each worker: it leaves signals that stop a whole group of processes (ctrl-C, torchrun) to the parent,
+    and it does not outlive a killed parent."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -112,7 +112,7 @@ def ahead(submit: Callable[[Item], "Future[Result]"], items: Iterable[Item], dep
 
 
 def in_thread(items: Generator[Item, None, None], begin: Callable[[], object], depth: int = 2) -> Iterator[Item]:
-    """The same items, made in a thread of their own, `depth` ahead of what is asked for. `begin` runs first in it."""
+    """The same items, made in another thread, up to `depth` ahead. `begin` runs first in that thread."""
     end: Any = object()
     thread = ThreadPoolExecutor(1, initializer=begin)
     try:

@@ -114,7 +114,7 @@ def differences(images: dict[str, Classes]) -> str:
 
 
 def entries(classes: Classes, copy: bool) -> dict[str, Path]:
-    """What a split is made of: name below it -> what is linked or copied there.
+    """The files of a split: name below it -> what is linked or copied there.
 
     A class folder is linked as it is: 100 links, made at once. Copies, and the links of a flat val, are of images.
     """
@@ -126,12 +126,12 @@ def entries(classes: Classes, copy: bool) -> dict[str, Path]:
 
 
 def place(output: Path, split: str) -> Path:
-    """Where the split is, or is being made: nothing takes it for a whole one by the hidden name."""
+    """Where the split is, or is being made: until it is whole its name is hidden, so that nothing reads it."""
     return output / split if os.path.lexists(output / split) else output / f".{split}"
 
 
 def existing(folder: Path) -> Iterator[Path]:
-    """Files and links below `folder`, but not what links lead to, nor hidden files: half-written, or the system's."""
+    """Files and links below `folder`, but no hidden ones, which may be half-written. Links are not followed."""
     for parent, folders, files in os.walk(folder):
         yield from (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
         yield from (Path(parent, name) for name in files if not name.startswith("."))

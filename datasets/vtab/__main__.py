@@ -29,7 +29,7 @@ def print_status(root: Path) -> None:
 
 
 def prepare_all(args: argparse.Namespace) -> int:
-    """Prepare each task that was asked for; one that fails does not keep the others from it."""
+    """Prepare each task that was asked for, also after one that fails."""
     failed = 0
     for name in args.tasks:
         try:

@@ -19,7 +19,7 @@ class LabelledImage(NamedTuple):
     """An image file of the dataset. `data` may be a function, called only if the file is not there yet."""
 
     split: str  # 'train' or 'val'
-    key: str  # the file's name without extension, of its own in its split and class
+    key: str  # the file's name without extension, unique in its split and class
     label: int  # VTAB's class
     extension: str
     data: bytes | Callable[[], bytes]

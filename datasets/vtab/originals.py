@@ -109,7 +109,7 @@ def _smallnorb(task: VtabTask, source: Path, official: str) -> Iterator[Labelled
 
 
 def _dsprites(task: VtabTask, source: Path) -> Iterator[LabelledImage]:
-    """All sprites, a tenth of them, drawn by us, as val. Uncompressed they are 3 GB, so they are read one by one."""
+    """All sprites; a tenth, drawn by us, is val. Uncompressed they are 3 GB, so they are read one by one."""
     path = _one(source, "dsprites_ndarray_*.npz")
     column = {"dsprites_orientation": 3, "dsprites_location": 4}[task.name]  # after colour, shape, scale
     try:

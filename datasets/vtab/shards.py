@@ -117,7 +117,7 @@ def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
 
 
 def _ours(task: VtabTask, path: Path, key: str) -> str:
-    """The split of an image where the shards have none: by its number, which is its key."""
+    """The split of an image where the shards have none, decided by its number, which is its key."""
     number = int(key[1:]) if re.fullmatch(r"s\d{7}", key) else task.unsplit
     if number >= task.unsplit:
         raise UserError(f"{path}: {key} is not a key of {task.repository}, which has s0000000 to "

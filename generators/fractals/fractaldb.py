@@ -176,7 +176,7 @@ def paste_patches(last: np.ndarray, key: int) -> np.ndarray:
 class FractalDB:
     """FractalDB in one of two orders. Raises UserError for an unknown order or a resolution not in 1..362."""
 
-    order: str = option("mixed", "a category each in turn, or 1000 images of one after another", ORDERS, seeds=False)
+    order: str = option("mixed", "one image of each category in turn (mixed), or 1000 of each", ORDERS, seeds=False)
     resolution: int = option(SIZE, f"height and width of the images, in pixels; at most {SIZE}", seeds=False)
     seed: int = option(0, "another seed gives other map choices and patterns; the categories stay")
 

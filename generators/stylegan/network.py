@@ -22,7 +22,7 @@ MAP = 512  # size of the map that all layers of an `oriented` network share
 class Conv:
     """One 3x3 convolution; number l reads style vector l, a block's ToRGB the one after its last convolution."""
 
-    resolution: int  # of what comes out
+    resolution: int  # of the output
     inputs: int
     outputs: int
     up: bool  # doubles the resolution; the first of its block, if not in the block at 4x4

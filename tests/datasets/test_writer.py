@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Ramps:
-    """The least process: image i is flat grey i, in three channels. Stands for any."""
+    """The smallest process: image i is flat grey i, in three channels. Stands for any."""
 
     resolution: int = 8
     seed: int = 0

@@ -1,4 +1,4 @@
-"""ImageNet-1k as people have it: every published layout is read, and what is none of them is refused."""
+"""ImageNet-1k as people have it: every published layout is read, anything else is refused."""
 
 import os
 import re
