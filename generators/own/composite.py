@@ -1,7 +1,7 @@
 """Composites of named datasets: two images joined by the mask of a third, or the mean of two.
 
-    python -m generators.own.composite --how mask --components "dead_leaves-mixed=0.5 stat-spectrum=0.5" --output data/my
-    python -m generators.own.composite --how mean --chance 0.5 --components own-masks=1 --output data/my_means
+    python -m generators.own.composite --how mask --components "dead_leaves-mixed=0.5 own-programs=0.5" --output data/a
+    python -m generators.own.composite --how mean --chance 0.5 --components own-masks=1 --output data/b
     python -m generators own-masks
 
 The images come from the mixture of the components (`generators.mixture`) with the same seed and resolution. Composite i
@@ -50,8 +50,10 @@ def two_means(image: np.ndarray) -> np.ndarray:
         centres[0, c], centres[1, c] = first >> 16 - 8 * c & 255, last >> 16 - 8 * c & 255
     for step in range(4):  # the fourth time only to assign
         sums, counts = np.zeros((2, 3)), np.zeros(2)
-        # |p - a|² - |p - b|² = 2 p (b - a) + a² - b²
-        line, level = 2 * (centres[1] - centres[0]), (centres[0] ** 2).sum() - (centres[1] ** 2).sum()
+        line, level = np.empty(3), 0.0  # |p - a|² - |p - b|² = 2 p (b - a) + a² - b²
+        for c in range(3):
+            line[c] = 2 * (centres[1, c] - centres[0, c])
+            level += centres[0, c] ** 2 - centres[1, c] ** 2
         for y in range(height):
             for x in range(width):
                 r, g, b = np.float64(image[y, x, 0]), np.float64(image[y, x, 1]), np.float64(image[y, x, 2])
@@ -63,8 +65,8 @@ def two_means(image: np.ndarray) -> np.ndarray:
                 sums[k, 1] += g
                 sums[k, 2] += b
         for k in range(2):
-            if counts[k]:
-                centres[k] = sums[k] / counts[k]
+            for c in range(3 if counts[k] else 0):
+                centres[k, c] = sums[k, c] / counts[k]
     return mask
 
 

@@ -106,30 +106,36 @@ def colour_in(labels: np.ndarray, shades: np.ndarray, textures: np.ndarray, wind
     return layer
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
 def blur(layer: np.ndarray, deviation: float) -> np.ndarray:
     """Gaussian blur of float32 [C, N, N], by weights out to 2.5 deviations (in pixels); the border's values go on
     outside."""
     reach = int(np.ceil(2.5 * deviation))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(deviation, 1e-6)) ** 2)
-    weights = (weights / weights.sum()).astype(np.float32)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    out = np.zeros_like(layer)
+    convolve(layer, (weights / weights.sum()).astype(np.float32), out)
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def convolve(layer: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """Add to `out`, float32 [C, H, W], the layer under weights, float32 [2 reach + 1], along both axes."""
     count, height, width = layer.shape
-    out, line = np.zeros_like(layer), np.empty(width + 2 * reach, np.float32)
-    rows = np.zeros((height, width), np.float32)
+    reach = len(weights) // 2
+    line, rows = np.empty(width + 2 * reach, np.float32), np.empty((height, width), np.float32)
     for c in range(count):
-        rows[:] = 0
         for y in range(height):
-            line[:reach], line[reach : reach + width], line[reach + width :] = layer[c, y, 0], layer[c, y], \
-                layer[c, y, width - 1]
+            for x in range(len(line)):
+                line[x] = layer[c, y, min(max(x - reach, 0), width - 1)]
+            for x in range(width):
+                rows[y, x] = 0
             for k in range(len(weights)):
                 for x in range(width):
                     rows[y, x] += weights[k] * line[x + k]
         for y in range(height):
             for k in range(len(weights)):
-                source = rows[min(max(y + k - reach, 0), height - 1)]
+                row = min(max(y + k - reach, 0), height - 1)
                 for x in range(width):
-                    out[c, y, x] += weights[k] * source[x]
-    return out
+                    out[c, y, x] += weights[k] * rows[row, x]
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)

@@ -4,10 +4,10 @@
     python -m generators own-programs
 
 A program has 4 to 16 steps. Its inputs are x, y, the distance from a random point, noise of amplitude 1 / f^s, and more
-noise or, in one program of three, a wave around that point. Each step takes earlier fields, the latest ones most often, and makes a sine, a smooth step, a
-product, a ridge, a triangle wave, the larger of two, or one of two by the sign of a third. Every field is brought to
-mean 0 and deviation 1, so that gains mean the same at any depth. The last three fields are coloured by
-`generators.own.colour`.
+noise or, in one program of three, a wave around that point. Each step takes earlier fields, the latest ones most often,
+and makes a sine, a smooth step, a product, a ridge, a triangle wave, the larger of two, or one of two by the sign of a
+third. Every field is brought to mean 0 and deviation 1, so that gains mean the same at any depth. The last three fields
+are coloured by `generators.own.colour`.
 
 Composed formulas are Sims, "Artificial Evolution for Computer Graphics", 1991; that thousands of shader programs teach
 an encoder well is Baradad et al., "Procedural Image Programs for Representation Learning", NeurIPS 2022. The steps and
@@ -39,8 +39,8 @@ def power_noise(rng: np.random.Generator, size: int, exponent: float, stretch: f
                 count: int = 1) -> np.ndarray:
     """Noise of amplitude spectrum 1 / f^exponent, mean 0, deviation 1: float32 [count, size, size].
 
-    f is measured after stretching the frequencies along `angle` (radians), so that with a `stretch` above 1 the noise
-    is made of streaks across that direction's normal, as wood and grass are.
+    f is measured after multiplying its part along `angle` (radians, from the right downwards) by `stretch`. Above 1
+    that makes streaks in this direction, as in wood and grass.
     """
     across, down = frequencies(size)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -150,6 +150,21 @@ def run_program(kinds: np.ndarray, sources: np.ndarray, numbers: np.ndarray, fie
         standardise(out)
 
 
+def random_steps(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`count` random steps, as `run_program` takes them.
+
+    A source is number floor(n u^0.4) of the n fields before it, u uniform, so the latest come most often. The weights
+    are cosine and sine of a uniform angle, the shift is normal of deviation 0.7.
+    """
+    kinds = np.searchsorted(CHANCES[:-1], rng.random(count), side="right")
+    known = INPUTS + np.arange(count)[:, None]
+    sources = (known * rng.random((count, 3)) ** 0.4).astype(np.int64)
+    low, high = GAINS[kinds].T
+    turn, gain = rng.uniform(0, 2 * np.pi, count), np.exp(low + (high - low) * rng.random(count))
+    shift = rng.normal(0, 0.7, count)
+    return kinds, sources, np.column_stack([np.cos(turn), np.sin(turn), shift, gain]).astype(np.float32)
+
+
 def random_program(rng: np.random.Generator, size: int) -> np.ndarray:
     """The last three fields of a random program, each of mean 0 and deviation 1: float32 [3, size, size]."""
     count = rng.integers(4, 17)
@@ -157,15 +172,8 @@ def random_program(rng: np.random.Generator, size: int) -> np.ndarray:
     place_inputs(fields, size, rng.uniform(0, 2 * np.pi), *rng.uniform(-1, 1, 2), rng.integers(1, 7))
     for n in (4,) if rng.random() < AROUND else (3, 4):
         fields[n] = streaks(rng, size, rng.uniform(1, 2.5))[0].ravel()
-    kinds = np.searchsorted(CHANCES[:-1], rng.random(count), side="right")
-    known = INPUTS + np.arange(count)[:, None]
-    sources = (known * rng.random((count, 3)) ** 0.4).astype(np.int64)
-    low, high = GAINS[kinds].T
-    turn, gain = rng.uniform(0, 2 * np.pi, count), np.exp(low + (high - low) * rng.random(count))
-    shift = rng.normal(0, 0.7, count)
-    numbers = np.column_stack([np.cos(turn), np.sin(turn), shift, gain]).astype(np.float32)
-    run_program(kinds, sources, numbers, fields)
-    return fields[-3:].reshape(3, size, size)[::-1]
+    run_program(*random_steps(rng, count), fields)
+    return np.ascontiguousarray(fields[:-4:-1]).reshape(3, size, size)
 
 
 @dataclass(frozen=True)

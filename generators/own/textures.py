@@ -109,8 +109,8 @@ def random_texture(rng: np.random.Generator, size: int) -> np.ndarray:
             standardise(field.reshape(-1))
     if rng.random() < 0.5:
         moves = power_noise(rng, size, rng.uniform(1.8, 2.8), count=2)
-        fields = warp(np.ascontiguousarray(fields), moves, size * rng.uniform(0, 0.06))
-    return np.ascontiguousarray(fields)
+        fields = warp(fields, moves, size * rng.uniform(0, 0.06))
+    return fields
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ def test_unknown_name_lists_the_names():
 
 def test_every_process_module_is_named():
     """A new process gets a name, or nobody finds it."""
-    sources = Path(dead_leaves_textures.__file__).parent.glob("*.py")
-    modules = {path.stem for path in sources if "process_command(\"" in path.read_text() and path.stem != "command"}
-    assert modules == {entry.process.partition(".")[0] for entry in named_datasets().values()}
+    room = Path(dead_leaves_textures.__file__).parent
+    modules = {".".join(path.relative_to(room).with_suffix("").parts) for path in room.rglob("*.py")
+               if "process_command(\"" in path.read_text() and path.stem != "command"}
+    assert modules == {entry.process.rpartition(".")[0] for entry in named_datasets().values()}
 
 
 @pytest.mark.slow
