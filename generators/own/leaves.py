@@ -73,7 +73,8 @@ def random_leaves(rng: np.random.Generator, count: int, size: int, smallest: flo
     return np.column_stack([
         rng.uniform(0, size, (count, 2)), radius, np.cos(turn), np.sin(turn),
         np.exp(rng.uniform(0, np.log(3.5), count)), np.where(hole < 1 / 7, 0.2 + 3 * hole, 0),
-        rng.uniform(-0.25, 0.25, (count, 2)), rng.normal(0, 0.25, count), rng.uniform(0, 0.5, count)]).astype(np.float32)
+        rng.uniform(-0.25, 0.25, (count, 2)), rng.normal(0, 0.25, count), rng.uniform(0, 0.5, count),
+    ]).astype(np.float32)
 
 
 class Look:
