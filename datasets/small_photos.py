@@ -1,10 +1,14 @@
-"""CIFAR-10 or Fashion-MNIST as an image folder, from torchvision's download.
+"""CIFAR-10, Fashion-MNIST or Tiny-ImageNet as an image folder, from the published archives.
 
     python -m datasets.small_photos cifar10 --output data/cifar10
     python -m datasets.small_photos fashion_mnist --output data/fashion_mnist
+    python -m datasets.small_photos tiny_imagenet                      # to data/tiny_imagenet, 200 classes
+    python -m datasets.small_photos tiny_imagenet --classes 100        # to data/tiny_imagenet-100
 
-Writes train/<class>/ and val/<class>/ (their test set) as PNG with the published pixels: 50,000 and 10,000 of 32×32
-(Krizhevsky 2009), or 60,000 and 10,000 of 28×28, grey (Xiao et al. 2017).
+Writes train/<class>/ and val/<class>/. Of the first two, by torchvision's download, as PNG with the published pixels,
+val being their test set: 50,000 and 10,000 of 32×32 (Krizhevsky 2009), or 60,000 and 10,000 of 28×28, grey (Xiao et al.
+2017). Of Tiny-ImageNet the published JPEG files of 64×64, 100,000 and 10,000: see `datasets.tiny_imagenet`, also for
+the terms, which are ImageNet's.
 """
 
 from pathlib import Path
@@ -13,6 +17,7 @@ from torchvision.datasets import CIFAR10, FashionMNIST
 
 from datasets.imagenet.imagenet100 import place
 from datasets.record import RECORD, make_record
+from datasets.tiny_imagenet import ALL, name_of, write_tiny_imagenet
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, locked, read_record, write_json
 from utils.progress import Progress
@@ -58,12 +63,22 @@ def write_small_photos(name: str, root: Path | str) -> None:
 
 def main() -> None:
     p = parser("python -m datasets.small_photos", __doc__)
-    p.add_argument("name", choices=list(DATASETS), help="cifar10 or fashion_mnist")
+    p.add_argument("name", choices=[*DATASETS, "tiny_imagenet"], help="which photos")
     p.add_argument("--output", help="folder to write (default: data/NAME)")
+    p.add_argument("--classes", type=int, choices=(100, ALL),
+                   help=f"of Tiny-ImageNet: every second class of the sorted list, or all (default: {ALL})")
+    p.add_argument("--archive", type=Path, help="of Tiny-ImageNet: tiny-imagenet-200.zip, if it is already here")
     args = p.parse_args()
-    output = args.output or f"data/{args.name}"
-    write_small_photos(args.name, output)
-    print(f"{output}: {args.name}, train/<class>/ and val/<class>/")
+    tiny = args.name == "tiny_imagenet"
+    if not tiny and (args.classes or args.archive):
+        raise UserError("--classes and --archive are for tiny_imagenet; leave them out")
+    name = name_of(args.classes or ALL) if tiny else args.name
+    output = args.output or f"data/{name}"
+    if tiny:
+        write_tiny_imagenet(output, args.classes or ALL, args.archive)
+    else:
+        write_small_photos(name, output)
+    print(f"{output}: {name}, train/<class>/ and val/<class>/")
 
 
 if __name__ == "__main__":
