@@ -68,8 +68,8 @@ def markdown(found: list[tuple[str, dict[str, float]]]) -> str:
     for condition, means in found:
         rho, p = rank_correlation(list(means.values()), [theirs[name] for name in means])
         low, high = rank_interval(list(means.values()), [theirs[name] for name in means])
-        notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets (95 % "
-                     f"interval {low:+.2f} to {high:+.2f}, bootstrap over datasets; two-sided p = {p:.2g}, by "
+        notes.append(f"{condition}: Spearman's rank correlation with the paper {rho:+.2f} over {len(means)} datasets "
+                     f"(95 % interval {low:+.2f} to {high:+.2f}, bootstrap over datasets; two-sided p = {p:.2g}, by "
                      "permutation).")
     source = published("imagenet100")[names[0]]
     return "\n".join([*lines, "", *notes, "", f"Paper: {source.what}; {source.source}.", ""])

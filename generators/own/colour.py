@@ -1,7 +1,7 @@
 """Colour of our own processes: three fields become red, green and blue along the principal axes of a random picture.
 
-The picture is the mondrian of `generators.statistical.colour_model`, small: only its mean, axes and deviations are used. Photos
-vary more in brightness than in hue, so the result is drawn towards grey by a random amount.
+The picture is the mondrian of `generators.statistical.colour_model`, small: only its mean, axes and deviations are
+used. Photos vary more in brightness than in hue, so the result is drawn towards grey by a random amount.
 """
 
 import numpy as np
