@@ -1,10 +1,14 @@
 """Files as several tests look at them, and a disk that is full."""
 
 import contextlib
+import io
 import os
 import resource
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import torch
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -27,3 +31,19 @@ def files_up_to(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip archive of `files`, by name."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        for name, data in files.items():
+            written.writestr(name, data)
+    return archive.getvalue()
+
+
+def saved(value: object) -> bytes:
+    """The file that torch.save writes."""
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()

@@ -8,7 +8,7 @@ convolution (tap by tap) and ToRGB sum these with coefficients c_o, so all they 
     sum over + of c_o relu(U + b_o)  +  sum over - of c_o relu(V + b_o)
 
 and each sum is a piecewise-linear function of one number, with breakpoints at -b_o: find the piece, one product, one
-sum. `tests/generators/test_stylegan.py` shows in float64 that this is a dense network.
+sum. `tests/generators/stylegan/test_tied.py` shows in float64 that this is a dense network.
 The two differ by StyleGAN2's epsilon: it adds 1e-8 to the squared norm of each output filter, here to what is common
 to all of them, so a dense channel is smaller than ours by the factor 1 / sqrt(1 + 1e-8 / (a_o |f|)^2).
 """

@@ -19,8 +19,6 @@ generate() {
         sed -n '/^# Overrides/,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
     }
-    [[ "$scale" =~ ^(small|large)$ ]] || fail "SCALE=$scale is neither small nor large"
-    check_counts SAMPLES WORKERS
     use_python requirements.txt
     listed="$(run generators list | awk -v prefix="$prefix" 'NR > 1 && index($1, prefix) == 1')"
     family="$(awk '{print $1}' <<<"$listed")"

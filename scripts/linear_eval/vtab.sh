@@ -19,8 +19,6 @@ help_if_asked "$@"
 VTAB="${VTAB:-data/vtab}" RESULTS="${RESULTS:-results/vtab}" ENCODERS="${ENCODERS:-encoders/small_scale}"
 PROTOCOLS="${PROTOCOLS:-cached}" TRAIN_LIMIT="${TRAIN_LIMIT:-20000}" RANDOM_INITS="${RANDOM_INITS:-1}"
 FEATURES="${FEATURES:-runs/features}" GPU="${GPU:-}"
-[[ "$GPU" =~ ^([0-9]+|cpu|)$ ]] || fail "GPU=$GPU is not the number of a GPU; set 0, 1, ... or cpu"
-check_counts TRAIN_LIMIT
 encoders=()
 for encoder in "${@:-$ENCODERS}"; do
     [[ -e "$encoder" || "$encoder" == torchvision:* ]] || encoder="$ENCODERS/$encoder"

@@ -13,12 +13,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 [ $# -eq 2 ] || fail "pass the folder of ImageNet-100 and the number of a GPU, or cpu"
-[[ "$2" =~ ^([0-9]+|cpu)$ ]] || fail "$2 is not the number of a GPU; pass 0, 1, ... or cpu"
 ENCODERS="${ENCODERS:-encoders/small_scale}" RESULTS="${RESULTS:-results/imagenet100}" PROTOCOL="${PROTOCOL:-paper}"
 RANDOM_INITS="${RANDOM_INITS:-1}" FEATURES="${FEATURES:-runs/features}" LIMITS="${LIMITS:-}"
 [ -d "$1" ] || fail "$1 is not a folder; make it: bash scripts/datasets/generate_imagenet100.sh IMAGENET1K $1"
 [ -d "$ENCODERS" ] || fail "$ENCODERS is not there; train encoders to $ENCODERS/<name>, or set ENCODERS"
-check_counts LIMITS
 use_python requirements.txt
 
 # shellcheck disable=SC2086 # a list

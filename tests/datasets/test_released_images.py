@@ -1,13 +1,11 @@
 """The released datasets: from an address to an image folder, whatever is on the way."""
 
 import hashlib
-import io
 import json
 import shutil
 import signal
 import sys
 import time
-import zipfile
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -20,21 +18,13 @@ from datasets.folder import list_images
 from datasets.manifest import releases
 from datasets.record import make_record
 from generators.named import named_datasets
-from tests.files import contents, files_up_to, listed
+from tests.files import contents, files_up_to, listed, zipped
 from tests.scripts.smoke_fixtures import picture
 from training.trained import images_of
 from utils.files import locked
 
 NAME = "stat-wmm"
 PATH = f"/zipped_data/small_scale/{NAME}.zip"
-
-
-def archive(images: dict[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as written:
-        for name, data in images.items():
-            written.writestr(name, data)
-    return file.getvalue()
 
 
 def images(top: str = "", count: int = 6, padding: int = 0) -> dict[str, bytes]:
@@ -47,7 +37,7 @@ def images(top: str = "", count: int = 6, padding: int = 0) -> dict[str, bytes]:
 def ended(server, tmp_path, monkeypatch, end):
     """Runs `python -m datasets.released_images *arguments` here, on this server and for 6 images; returns its exit code
     and what it prints."""
-    server.files[PATH] = archive(images(f"{NAME}/"))
+    server.files[PATH] = zipped(images(f"{NAME}/"))
     monkeypatch.setenv("NOISE_LEARNING_URL", f"{server.url}/")
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -92,7 +82,7 @@ def test_mirrors_and_checksums_come_from_the_manifest(monkeypatch):
 @pytest.mark.parametrize("top", ["", f"{NAME}/", "some/other/folder/"])
 def test_images_come_with_a_record_and_nothing_else_stays(server, command, tmp_path, top):
     others = {"__MACOSX/train/._0.jpg": b"", "readme.txt": b"hello", f"{top}dataset.json": b"{"}
-    server.files[PATH] = archive({**others, **images(top)})
+    server.files[PATH] = zipped({**others, **images(top)})
     lines = command(NAME)
     folder = tmp_path / "data/small_scale" / NAME
     record = json.loads((folder / "dataset.json").read_text())
@@ -115,7 +105,7 @@ def test_a_known_sha256_is_checked(server, command, refuses, tmp_path, monkeypat
     known = {"size": len(server.files[PATH]), "sha256": hashlib.sha256(server.files[PATH]).hexdigest()}
     release = manifest.Release(NAME, (f"{server.url}{PATH}",), **known)
     monkeypatch.setattr(released_images, "releases", lambda *_: [release])
-    right, server.files[PATH] = server.files[PATH], archive(images(count=7))
+    right, server.files[PATH] = server.files[PATH], zipped(images(count=7))
     refuses(r"stat-wmm.zip gave [\d,]+ bytes with sha256 \w+, which is not the file that is known", NAME)
     assert not listed(tmp_path / "data/small_scale")
     server.files[PATH] = right
@@ -125,7 +115,7 @@ def test_a_known_sha256_is_checked(server, command, refuses, tmp_path, monkeypat
 def test_all_or_some(server, command, refuses):
     chosen = [release.name for release in releases("datasets", "large")]
     for name in chosen:
-        server.files[f"/zipped_data/large_scale/{name}.zip"] = archive(images())
+        server.files[f"/zipped_data/large_scale/{name}.zip"] = zipped(images())
     lines = command("--scale", "large")
     assert [Path(line.split(":")[0]).name for line in lines if "images;" in line] == chosen
     refuses("'stat-wnn' is not among the datasets released at small scale, which are dead_leaves-squares, ", NAME,
@@ -140,7 +130,7 @@ def test_all_or_some(server, command, refuses):
 @pytest.mark.parametrize("other", ["Thumbs.db", "train/0/Thumbs.db", "train/info/readme.txt"])
 def test_other_layouts_are_whole_for_all_who_ask(server, command, tmp_path, names, other):
     """As the authors' layout is not known: whatever holds that many images, in a folder train or else in all."""
-    server.files[PATH] = archive({other: b"x", **{names(i): picture(0, i, 1) for i in range(6)}})
+    server.files[PATH] = zipped({other: b"x", **{names(i): picture(0, i, 1) for i in range(6)}})
     for _ in range(2):
         assert command(NAME)
     folder = tmp_path / "data/small_scale" / NAME
@@ -162,11 +152,11 @@ def test_another_number_of_images(server, command, refuses, tmp_path):
     ({f"train/{i}.jpg": b"<html>" for i in range(6)}, "holds what is no image .*/0.jpg is not an image .*; remove it"),
 ])
 def test_what_may_be_right_is_kept_and_can_be_removed(server, command, refuses, tmp_path, files, match):
-    server.files[PATH] = archive(files)
+    server.files[PATH] = zipped(files)
     for _ in range(2):
         refuses(match, NAME)
     assert len(server.asked) == 1 and listed(tmp_path / "data/small_scale") == [f"{NAME}.incomplete"]
-    server.files[PATH] = archive(images())
+    server.files[PATH] = zipped(images())
     (tmp_path / f"data/small_scale/{NAME}.incomplete/unchecked-{NAME}.zip").unlink()
     command(NAME)
     assert listed(tmp_path / "data/small_scale") == [NAME]
@@ -177,7 +167,7 @@ def test_what_was_unpacked_of_another_archive_is_not_taken_for_this_one(server, 
     assert ended(NAME)[0] == 1 and broken.called  # all is unpacked, nothing in place
     monkeypatch.undo()
     files = {f"{NAME}/train/{i}.jpg": picture(0, 100 + i, 1) for i in range(6)}
-    server.files["/mirror" + PATH] = archive(files)
+    server.files["/mirror" + PATH] = zipped(files)
     command(NAME, "--url", f"{server.url}/mirror")
     found = contents(tmp_path / "data/small_scale" / NAME)
     assert {name: found[name] for name in found if "train" in name} == {
@@ -245,7 +235,7 @@ def test_two_at_once(command, refuses, tmp_path):
 def test_a_full_disk_or_a_folder_that_is_no_folder(server, command, refuses, tmp_path):
     (tmp_path / "file").write_text("")
     refuses("file", NAME, "--output", tmp_path / "file")
-    server.files[PATH] = archive(images(count=1, padding=200_000))
+    server.files[PATH] = zipped(images(count=1, padding=200_000))
     with files_up_to(100_000):
         refuses("does not fit on its disk; make room and run the same command again", NAME, "--count", 1)
     assert command(NAME, "--count", 1)
@@ -267,7 +257,7 @@ def test_fifty_kills_change_nothing(server, tmp_path, start):
     """At random moments: 25 times during a slow download of 9 MB, 25 times while 3,000 files are unpacked."""
     files = {**images(f"{NAME}/", count=3_000), f"{NAME}/filler.bin": np.random.default_rng(0).bytes(8 << 20)}
     wanted = {name.removeprefix(f"{NAME}/"): data for name, data in files.items()}
-    server.files[PATH] = archive(files)
+    server.files[PATH] = zipped(files)
     rng, folder, unpacking = np.random.default_rng(0), tmp_path / "data/small_scale" / NAME, tmp_path / "unpacking"
     arguments = ["-c", KNOCKS, NAME, "--output", tmp_path / "data", "--count", 3_000, "--url", server.url, unpacking]
     kills, finished = {"download": 0, "extraction": 0}, 0

@@ -111,15 +111,6 @@ def test_both_orders_lay_equally_many_leaves_but_leave_another_on_top():
     assert top["original"].mean() - 10 * share > 4 * error["original"]
 
 
-def test_images_do_not_depend_on_the_request():
-    process = DeadLeaves("mixed", resolution=40)
-    together = process.render(range(10))
-    assert together.shape == (10, 40, 40, 3) and together.dtype == np.uint8
-    for chunk in ([7], [9, 2], range(3, 8)):
-        np.testing.assert_array_equal(process.render(chunk), together[list(chunk)])
-    assert process.render([]).shape == (0, 40, 40, 3)
-
-
 def test_seed_shape_and_index_matter():
     images = [DeadLeaves("square", 32, 0).render([0]), DeadLeaves("square", 32, 1).render([0]),
               DeadLeaves("circle", 32, 0).render([0]), DeadLeaves("square", 32, 0).render([1])]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.writer import IMAGES_A_CHUNK, write_image_folder
-from generators import dead_leaves_textures
+from generators import dead_leaves_textures, torch_process
 from generators.dead_leaves_textures import FEWEST
 from generators.named import find, make_process, named_datasets, needs, process_class, published_size, settings
 from models.checkpoint import random_encoder, save_encoder
@@ -35,10 +35,13 @@ def cheap(make_images, tmp_path, monkeypatch):
 def test_every_named_dataset_renders(name, cheap):
     process = make_process(name, resolution=32, seed=2, **cheap(name))
     assert process.resolution == 32 and process.seed == 2
-    image = process.render([3])
-    assert isinstance(image, np.ndarray) and image.dtype == np.uint8
-    assert image.shape == (1, 32, 32, 3) and image.std() > 1
-    np.testing.assert_array_equal(process.render([2, 3])[1:], image)
+    images = process.render([2, 3, 4])
+    assert isinstance(images, np.ndarray) and images.dtype == np.uint8
+    assert images.shape == (3, 32, 32, 3) and all(image.std() > 1 for image in images)
+    torch_process._rendered.cache_clear()
+    for part in ([1], [2, 0], [1, 1], []):  # whatever is asked for
+        np.testing.assert_array_equal(process.render([2 + k for k in part]), images[part])
+    assert not np.array_equal(make_process(name, resolution=32, seed=1, **cheap(name)).render([2]), images[:1])
     with pytest.raises(dataclasses.FrozenInstanceError):
         process.seed = 3
 

@@ -4,19 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from linear_eval.task import Task, load_task
+
 COLOURS = {"blue": (60, 70, 190), "green": (60, 180, 70), "red": (190, 60, 60)}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The matrices here are tiny: a second thread only costs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -30,3 +22,8 @@ def folder(tmp_path: Path) -> Path:
                 pixels = random.normal(colour, 25, (*random.integers(20, 41, 2), 3)).clip(0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(tmp_path / "photos" / split / name / f"{i}.png")
     return tmp_path / "photos"
+
+
+@pytest.fixture
+def task(folder: Path) -> Task:
+    return load_task(folder)

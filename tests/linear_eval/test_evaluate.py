@@ -9,15 +9,10 @@ from linear_eval import task as tasks
 from linear_eval.baselines import mean_colours
 from linear_eval.evaluate import evaluate, identity
 from linear_eval.rows import baseline_row, random_row
-from linear_eval.task import balanced_order, load_task
+from linear_eval.task import balanced_order
 from utils.cli import UserError
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def task(folder):
-    return load_task(folder)
 
 
 def test_accuracy_is_over_exactly_the_validation_set(task):

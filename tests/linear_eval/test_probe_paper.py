@@ -7,16 +7,10 @@ from linear_eval import probe_paper
 from linear_eval.baselines import mean_colours, raw_pixels
 from linear_eval.features import encoder_features
 from linear_eval.probe_paper import RandomViews, train_linear
-from linear_eval.task import load_task
 from models import random_encoder
 from utils.cli import UserError
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def task(folder):
-    return load_task(folder)
 
 
 def test_uses_the_papers_settings(task, monkeypatch):

@@ -1,7 +1,6 @@
 """The released encoders: fetched, checked to be encoders, and then like ours."""
 
 import hashlib
-import io
 import json
 import os
 import sys
@@ -13,19 +12,13 @@ import torch
 from linear_eval import released_encoders
 from linear_eval.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder
-from tests.files import listed
+from tests.files import listed, saved
 from training.trained import encoder_of
 from utils.cli import UserError
 from utils.run_folder import RunFolder
 
 SMALL = "/encoders/small_scale/stat-wmm/encoder.pth"
 LARGE = {"stylegan-oriented": "checkpoint_0199.pth.tar", "mixed-4": "checkpoint_0799.pth.tar"}
-
-
-def saved(value: object) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file)
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")

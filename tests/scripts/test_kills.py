@@ -3,33 +3,20 @@
 Downloads and extractions have the same test, tests/datasets/test_released_images.py; docs/kills.md says what was seen.
 """
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .test_experiments import RUN, TOY, products, real  # noqa: F401 (a fixture)
+from .test_experiments import RUN, TOY, killed, products, real  # noqa: F401 (a fixture)
 from .test_scripts import ROOT, bash
 
 
-def killed(command: list[object], folder: Path, seconds: float, **environment: str) -> bool:
-    """Run a command and kill it, with all that it started, after some seconds; whether it had not ended by then."""
-    environment = {**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1", **environment}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.002)
-    alive = process.poll() is None
-    if alive:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return alive
+def after(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 @pytest.mark.slow
@@ -40,7 +27,7 @@ def test_generations_killed_25_times(tmp_path):
     while kills < 25:
         folder = tmp_path / f"cut{finished}"
         folder.mkdir(exist_ok=True)
-        if killed(["bash", script, "dead_leaves-mixed"], folder, moments.uniform(0.5, 6), **environment):
+        if killed(["bash", script, "dead_leaves-mixed"], folder, after(moments.uniform(0.5, 6)), **environment):
             kills += 1
         else:
             finished += 1
@@ -67,7 +54,7 @@ def test_experiments_killed_25_times(tmp_path, real):  # noqa: F811
     while kills < 25:
         folder = tmp_path / f"cut{finished}"
         folder.mkdir(exist_ok=True)
-        if killed(["bash", RUN, "dead_leaves-mixed", "cpu"], folder, moments.uniform(2, 40), **TOY, **real):
+        if killed(["bash", RUN, "dead_leaves-mixed", "cpu"], folder, after(moments.uniform(2, 40)), **TOY, **real):
             kills += 1
         else:
             finished += 1

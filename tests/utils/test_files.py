@@ -70,14 +70,8 @@ def test_json_round_trip_and_what_json_cannot_hold(tmp_path):
     assert json.loads(path.read_text()) == {"a": [1, 2.5, None, "ü"]}
 
 
-def test_broken_json_is_named(tmp_path):
-    (tmp_path / "a.json").write_text('{"a": ')
-    with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
-        read_json(tmp_path / "a.json")
-
-
-@pytest.mark.parametrize("text", ['{"a": NaN}', "[Infinity]", "[-1e999]", "[" * 100_000, "\udcff"])
-def test_odd_json_is_named_too(tmp_path, text):
+@pytest.mark.parametrize("text", ['{"a": ', '{"a": NaN}', "[Infinity]", "[-1e999]", "[" * 100_000, "\udcff"])
+def test_what_is_not_json_is_named(tmp_path, text):
     (tmp_path / "a.json").write_text(text, errors="surrogateescape")
     with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
         read_json(tmp_path / "a.json")
@@ -89,7 +83,6 @@ def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(tmp_path):
         read_json(tmp_path / "a.json")
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "b.json")
-
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "{}", '{"count": "3"}', '{"count": null}'])

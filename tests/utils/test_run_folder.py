@@ -95,13 +95,6 @@ def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
         RunFolder.check(tmp_path / "a", {})
 
 
-def test_two_runs_in_one_folder(tmp_path):
-    with RunFolder.open(tmp_path, {}):
-        with pytest.raises(UserError, match="in use by another run"):
-            with RunFolder.open(tmp_path, {}):
-                pass
-
-
 def test_a_folder_in_use_is_refused_whatever_the_options(tmp_path):
     with RunFolder.open(tmp_path, {"lr": 1}):
         with pytest.raises(UserError, match="in use by another run"):

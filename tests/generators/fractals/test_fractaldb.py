@@ -180,15 +180,6 @@ def test_small_images_are_reduced_large_ones():
     assert np.abs(small[0].astype(int) - reduced).max() <= 1  # flipped before or after
 
 
-def test_images_do_not_depend_on_the_request():
-    process = FractalDB(resolution=64)
-    together = process.render([3, 1003, 2003, 700_000])
-    assert together.shape == (4, 64, 64, 3) and together.dtype == np.uint8
-    for chunk in ([3], [2, 0], [1, 1]):
-        np.testing.assert_array_equal(process.render([[3, 1003, 2003, 700_000][k] for k in chunk]), together[chunk])
-    assert not np.array_equal(FractalDB(resolution=64, seed=1).render([3]), together[:1])
-
-
 @pytest.mark.parametrize("options, message", [
     ({"resolution": 363}, "at most 362"), ({"resolution": 0}, "resolution"), ({"order": "sorted"}, "by_category")])
 def test_bad_options_are_refused(options, message):

@@ -79,16 +79,6 @@ def test_exponents_follow_their_distribution():
     assert stats.kstest((a + b) / 2, stats.uniform(0.5, 3).cdf).pvalue > 0.001
 
 
-def test_images_do_not_depend_on_the_request():
-    process = Spectrum(resolution=32)
-    together = process.render(range(6))
-    assert together.shape == (6, 32, 32, 3) and together.dtype == np.uint8
-    assert (together.reshape(6, -1).min(axis=1) == 0).all() and (together.reshape(6, -1).max(axis=1) == 255).all()
-    for chunk in ([5], [4, 1]):
-        np.testing.assert_array_equal(process.render(chunk), together[chunk])
-    assert not np.array_equal(Spectrum(resolution=32, seed=1).render([0]), together[:1])
-
-
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_tiny_images_are_finite(size):
     assert Spectrum(resolution=size).render([0]).shape == (1, size, size, 3)
