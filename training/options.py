@@ -23,8 +23,8 @@ class TrainingOptions:
     lr_decay_rate: float = option(0.1, "factor of each decay", type=non_negative, group=OPTIMISATION)
     warmup_steps: int = option(0, "linear warm-up, for short runs", type=whole_number, group=OPTIMISATION)
     cosine: bool = option(False, "cosine decay to 0 instead of steps, for short runs", group=OPTIMISATION)
-    optimizer: str = option("sgd", "sgd is the paper's; adamw learns more in a short run (pass --lr with it)",
-                            ("sgd", "adamw"), group=OPTIMISATION)
+    optimizer: str = option("sgd", "sgd is the paper's; adamw, and muon still more, learn more in a short run (pass "
+                            "--lr with them)", ("sgd", "adamw", "muon"), group=OPTIMISATION)
     half_size: float = option(0.0, "share of the steps, at first, whose views have half the side: a quarter of the "
                               "work, for short runs", type=share, group=OPTIMISATION)
     momentum: float = option(0.9, "momentum of sgd", type=non_negative, group=OPTIMISATION)

@@ -8,6 +8,7 @@ A step of a learner with the updates `updates` (an adversary has its own):
     rate = update(number)                                             # weights change
 """
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.muon import Muon
 from training.options import TrainingOptions
 from training.schedule import learning_rate
 from utils.cli import UserError
@@ -29,13 +31,10 @@ class Update:
     def __init__(self, parameters: Iterable[nn.Parameter], options: TrainingOptions, images: int):
         self.parameters, self.options = list(parameters), options
         self.steps_per_epoch, self.total_steps = options.steps_per_epoch(images), options.total_steps(images)
+        make = {"sgd": functools.partial(torch.optim.SGD, momentum=options.momentum),
+                "adamw": torch.optim.AdamW, "muon": Muon}[options.optimizer]
         # Fused: one pass over the weights instead of three or more.
-        if options.optimizer == "sgd":
-            self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
-                self.parameters, options.base_lr, options.momentum, weight_decay=options.weight_decay, fused=True)
-        else:
-            self.optimizer = torch.optim.AdamW(
-                self.parameters, options.base_lr, weight_decay=options.weight_decay, fused=True)
+        self.optimizer = make(self.parameters, options.base_lr, weight_decay=options.weight_decay, fused=True)
 
     def zero_grad(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
