@@ -63,6 +63,6 @@ cat <<NEXT
 Report: $OUT/report/README.md
 Next, for example:
   SET=stat-spectrum bash $repo/scripts/quickstart.sh quickstart-spectrum
-  bash $repo/scripts/studies/cifar10.sh     # all sets, 3 seeds, on photos
+  bash $repo/scripts/studies/photos.sh      # all sets, 3 seeds, on photos
   PYTHONPATH=$repo $(printf %q "$PYTHON") -m generators list     # everything that can be generated
 NEXT

@@ -71,8 +71,7 @@ PATH="$PWD/bin:$PATH" SLURM_ARRAY_TASK_ID=5 SLURM_NTASKS=2 SLURM_SUBMIT_DIR="$RE
     DATA=slurm/data ENCODERS=slurm/encoders OPTIONS="$tiny --gpus" call cluster/slurm_array.sh
 call status.sh
 export IMAGES=130 STEPS=2 LIMIT=50 LIMITS=20 SETS=dead_leaves-mixed SEEDS=0 OUT=study
-call studies/cifar10.sh photos
-call studies/second_look.sh photos
+call studies/photos.sh photos
 call quickstart.sh quickstart
 call test.sh "$REPO/tests/utils/test_cpus.py"
 call experiments/smoke.sh --help

@@ -98,14 +98,6 @@ def test_an_old_python_or_one_without_venv_is_explained(bare_repository, tmp_pat
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_second_look_wants_the_study_first(tmp_path, make_images):
-    for split in ("train", "val"):
-        make_images(tmp_path / "photos" / split / "cat", 1)
-    done = bash(ROOT / "scripts/studies/second_look.sh", "photos", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == ("error: runs/cifar10/results has no results; run bash scripts/studies/cifar10.sh first\n")
-
-
 @pytest.mark.slow
 def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
     for _ in range(2):
@@ -127,14 +119,13 @@ def test_study_at_toy_size(tmp_path, make_images):
             make_images(tmp_path / "photos" / split / name, count, (32, 32), seed=len(name) + count)
     environment = {"OUT": "out", "SETS": "dead_leaves-squares", "SEEDS": "0 1", "JOBS": "2", "IMAGES": "130",
                    "STEPS": "2", "LIMITS": "20 40"}
-    done = bash(ROOT / "scripts/studies/cifar10.sh", "photos", cwd=tmp_path, **environment)
+    done = bash(ROOT / "scripts/studies/photos.sh", "photos", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     results = [json.loads(path.read_text()) for path in (tmp_path / "out/results").glob("*.json")]
-    assert len(results) == 2 * (2 * 2 + 10 + 3)  # train sizes x (sets x seeds + random initialisations + baselines)
-    assert "dead_leaves-squares" in (tmp_path / "out/results/table.md").read_text()
-    done = bash(ROOT / "scripts/studies/second_look.sh", "photos", cwd=tmp_path, **environment)
-    assert done.returncode == 0, done.stderr
-    table = (tmp_path / "out/second-results/table.md").read_text()
-    assert "| dead_leaves-squares-endless | " in table and table.count("(n = 2)") == 4  # it and the fixed, two sizes
-    assert "| dead_leaves-squares-joint | " in table
-    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["train", "val"]  # nothing left there
+    trained = {result["encoder"] for result in results}
+    assert {"dead_leaves-squares", "photos of photos"} < trained
+    # protocols x train sizes x (encoders x seeds + random initialisations + baselines)
+    assert len(results) == 2 * 2 * (2 * 2 + 10 + 3)
+    table = (tmp_path / "out/results/table.md").read_text()
+    assert "dead_leaves-squares" in table and "knn" in table
+    assert sorted(path.name for path in (tmp_path / "photos").glob("[!.]*")) == ["train", "val"]

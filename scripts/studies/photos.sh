@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Which noise teaches most about photos? One encoder for each noise set, and one on the unlabelled photos of each task,
+# at equal steps, probed on photos beside random initialisations, and the ranking beside the paper's. About 5 minutes
+# of a CPU core an encoder and as much to probe it, and up to an hour for the images of a set; resumes run by run.
+#
+#   bash scripts/studies/photos.sh                   # downloads CIFAR-10, and Tiny-ImageNet for a hundred classes of it
+#   bash scripts/studies/photos.sh FOLDER ...        # tasks of your own, each with train/<class>/ and val/<class>/
+#
+# Overrides from the environment:
+#   OUT=runs/photos       folder of images and runs        RESULTS=$OUT/results    result files, table and figure
+#   SETS="a b"            noise sets (default: those with "yes" under "study" in `python -m generators list`)
+#   SEEDS="0 1 2"         seeds
+#   JOBS=1                encoders trained side by side, each on its share of the cores
+#   IMAGES=10000 STEPS=600 LIMITS="10000"                  smaller for a trial; LIMITS: training images of the probes
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+help_if_asked "$@"
+export PYTHON REPO OUT="${OUT:-runs/photos}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}"
+RESULTS="${RESULTS:-$OUT/results}" JOBS="${JOBS:-1}" SEEDS="${SEEDS:-0 1 2}" LIMITS="${LIMITS:-10000}"
+check_counts IMAGES STEPS JOBS LIMITS
+[[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
+for task in "$@"; do
+    [[ -d "$task/train" && -d "$task/val" ]] ||
+        fail "$task needs train/<class>/ and val/<class>/; pass such folders, or none to download two"
+done
+use_python requirements.txt
+cores="$(getconf _NPROCESSORS_ONLN)"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores > JOBS ? cores / JOBS : 1))}"
+SETS="${SETS:-$(run generators list | awk '$NF == "yes" {print $1}')}"
+# shellcheck disable=SC2086 # a list
+check_datasets $SETS
+if [[ $# -eq 0 ]]; then
+    set -- "$OUT/cifar10" "$OUT/tiny_imagenet-100"
+    run datasets.small_photos cifar10 --output "$1"
+    run datasets.small_photos tiny_imagenet --classes 100 --output "$2"
+fi
+
+# Nine tenths of the steps see views of half the side; see "Study" in the README for how the recipe was found.
+train_one() { # NAME SEED FOLDER
+    run train_align_uniform --data "$3" --cache "$OUT/packed/$1" --output "$OUT/runs/$1/seed-$2" --seed "$2" \
+        --width 0.25 --batch_size 125 --steps "$STEPS" --optimizer muon --lr 0.001 --warmup_steps 20 --cosine \
+        --half_size 0.9
+}
+
+for name in $SETS; do
+    run generators "$name" --output "$OUT/images/$name" --samples "$IMAGES" --resolution 128
+done
+export -f run train_one
+for seed in $SEEDS; do
+    for name in $SETS; do
+        printf '%s\0' "$name" "$seed" "$OUT/images/$name"
+    done
+    for task in "$@"; do
+        printf '%s\0' "photos of $(basename "$task")" "$seed" "$task"
+    done
+done | xargs -0 -P "$JOBS" -n 3 bash -c 'set -euo pipefail; train_one "$@"' _
+
+for task in "$@"; do
+    for protocol in cached knn; do
+        # shellcheck disable=SC2086 # a list
+        run linear_eval.compare --data "$task" --encoders "$OUT/runs" --protocol "$protocol" --train-limit $LIMITS \
+            --features "$OUT/features" --output "$RESULTS"
+    done
+done
+run linear_eval.report "$RESULTS" --output "$RESULTS"
+run linear_eval.ranking "$RESULTS" --output "$RESULTS"
