@@ -52,7 +52,7 @@ for seed in $SEEDS; do
         printf '%s\0' "$name" "$seed" "$OUT/images/$name"
     done
     for task in "$@"; do
-        printf '%s\0' "photos of $(basename "$task")" "$seed" "$task"
+        printf '%s\0' "photos-$(basename "$task")" "$seed" "$task"
     done
 done | xargs -0 -P "$JOBS" -n 3 bash -c 'set -euo pipefail; train_one "$@"' _
 

@@ -123,7 +123,7 @@ def test_study_at_toy_size(tmp_path, make_images):
     assert done.returncode == 0, done.stderr
     results = [json.loads(path.read_text()) for path in (tmp_path / "out/results").glob("*.json")]
     trained = {result["encoder"] for result in results}
-    assert {"dead_leaves-squares", "photos of photos"} < trained
+    assert {"dead_leaves-squares", "photos-photos"} < trained
     # protocols x train sizes x (encoders x seeds + random initialisations + baselines)
     assert len(results) == 2 * 2 * (2 * 2 + 10 + 3)
     table = (tmp_path / "out/results/table.md").read_text()
