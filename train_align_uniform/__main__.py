@@ -6,7 +6,7 @@
     python -m train_align_uniform --data DIR --output DIR --gpus 0 1          # as in the paper: two GPUs, DataParallel
     torchrun --standalone --nproc-per-node=4 -m train_align_uniform --data DIR --output DIR    # one process a GPU, DDP
     python -m train_align_uniform --data DIR --output DIR --gpus --width 0.25 --batch_size 125 --steps 600 --cosine \
-        --warmup_steps 20 --optimizer adamw --lr 0.002                        # a short run on a CPU
+        --warmup_steps 20 --optimizer muon --lr 0.001 --half_size 0.9         # a short run on a CPU
     python -m train_align_uniform --data DIR --output DIR --profile 50        # where the time of a step goes; no run
 
 The defaults are the paper's, but for --precision: bfloat16 where the hardware multiplies it. The same command resumes

@@ -7,8 +7,8 @@
 #   bash scripts/experiments/run.sh NAME GPU0 GPU1           # as in the paper: trained on two GPUs
 #   bash scripts/experiments/run.sh NAME GPU0                # on one, with the same batch statistics
 #   bash scripts/experiments/run.sh NAME                     # on the first GPU, or the CPU where there is none
-#   SAMPLES=10000 OPTIONS="--width 0.25 --batch_size 125 --steps 600 --cosine --warmup_steps 20 --optimizer adamw \
-#       --lr 0.001" bash scripts/experiments/run.sh NAME cpu           # small enough for a CPU
+#   SAMPLES=10000 OPTIONS="--width 0.25 --batch_size 125 --steps 600 --cosine --warmup_steps 20 --optimizer muon \
+#       --lr 0.001 --half_size 0.9" bash scripts/experiments/run.sh NAME cpu           # small enough for a CPU
 #
 # NAME is one of `python -m generators list`. Overrides from the environment:
 #   SAMPLES= RESOLUTION=        of the images (default: 105,000, as published)      WORKERS=      processes that render

@@ -58,7 +58,8 @@ def test_a_run_learns_and_exports_its_encoder(tmp_path):
     assert all(torch.equal(value, last[name]) for name, value in encoder.items())
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"batch_norm": "joint"}, {"optimizer": "adamw"}])
+@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"batch_norm": "joint"},
+                                     {"optimizer": "adamw"}, {"optimizer": "muon", "lr": 0.001, "half_size": 0.5}])
 def test_a_state_that_was_taken_up_goes_on_the_same(changes):
     whole, parts = learner(**changes), learner(**changes)
     for step in range(2):
