@@ -125,7 +125,7 @@ def test_study_at_toy_size(tmp_path, make_images):
     trained = {result["encoder"] for result in results}
     assert {"dead_leaves-squares", "photos-photos"} < trained
     # protocols x train sizes x (encoders x seeds + random initialisations + baselines)
-    assert len(results) == 2 * 2 * (2 * 2 + 10 + 3)
+    assert len(results) == 2 * 2 * (2 * 2 + 5 + 3)
     table = (tmp_path / "out/results/table.md").read_text()
     assert "dead_leaves-squares" in table and "knn" in table
     assert sorted(path.name for path in (tmp_path / "photos").glob("[!.]*")) == ["train", "val"]
