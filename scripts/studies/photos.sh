@@ -60,7 +60,7 @@ for task in "$@"; do
     for protocol in cached knn; do
         # shellcheck disable=SC2086 # a list
         run linear_eval.compare --data "$task" --encoders "$OUT/runs" --protocol "$protocol" --train-limit $LIMITS \
-            --random-inits 5 --features "$OUT/features" --output "$RESULTS"
+            --random-inits 5 --features "$OUT/features" --output "$RESULTS/$(basename "$task")"
     done
 done
 run linear_eval.report "$RESULTS" --output "$RESULTS"

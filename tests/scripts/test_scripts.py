@@ -121,7 +121,7 @@ def test_study_at_toy_size(tmp_path, make_images):
                    "STEPS": "2", "LIMITS": "20 40"}
     done = bash(ROOT / "scripts/studies/photos.sh", "photos", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
-    results = [json.loads(path.read_text()) for path in (tmp_path / "out/results").glob("*.json")]
+    results = [json.loads(path.read_text()) for path in (tmp_path / "out/results/photos").glob("*.json")]
     trained = {result["encoder"] for result in results}
     assert {"dead_leaves-squares", "photos-photos"} < trained
     # protocols x train sizes x (encoders x seeds + random initialisations + baselines)
