@@ -21,11 +21,11 @@ class Options(TrainingOptions):
     """Defaults are a recipe for two cores; the setting `paper` has the published one. Raises UserError for values that
     cannot be."""
 
-    space: tuple[str, ...] = option(("sphere",), "where latents live; several make a product", MODELS, group=LATENTS)
+    space: tuple[str, ...] = option(("sphere",), "where latents live; several make a product", MODELS, type=str, group=LATENTS)
     n: tuple[int, ...] = option((5,), "dimensions of each space", type=int, group=LATENTS)
-    marginal: tuple[str, ...] = option(("uniform",), "law of latents", LAWS, group=LATENTS)
+    marginal: tuple[str, ...] = option(("uniform",), "law of latents", LAWS, type=str, group=LATENTS)
     marginal_scale: tuple[float, ...] = option((1.0,), "its scale, or kappa", type=float, group=LATENTS)
-    conditional: tuple[str, ...] = option(("vmf",), "law of the partner of a latent", LAWS, group=LATENTS)
+    conditional: tuple[str, ...] = option(("vmf",), "law of the partner of a latent", LAWS, type=str, group=LATENTS)
     conditional_scale: tuple[float, ...] = option((10.0,), "its scale, or kappa", type=float, group=LATENTS)
     exponent: tuple[float, ...] = option((3.0,), "of gennorm laws", type=float, group=LATENTS)
     anisotropy: float = option(1.0, "largest scale of the partner's law over the smallest: the dimensions' scales form "
@@ -51,7 +51,7 @@ class Options(TrainingOptions):
     mode: str = option("unsupervised", "supervised: regress the latents; identity: score the observations",
                        ("unsupervised", "supervised", "identity"), group=MODEL)
     encoder: str = option("mlp", "network", ("mlp", "cnn", "resnet18", "kitti"), group=MODEL)
-    model: tuple[str, ...] = option(("sphere",), "space of representations", MODELS, group=MODEL)
+    model: tuple[str, ...] = option(("sphere",), "space of representations", MODELS, type=str, group=MODEL)
     p: tuple[float, ...] = option((0.0,), "the loss compares by sum |difference|^p; 0: by the dot product", type=float,
                                   group=MODEL)
     tau: float = option(1.0, "temperature", type=float, group=MODEL)
