@@ -47,11 +47,14 @@ def command(about: str | None, arguments: Sequence[str] | None = None) -> int:
     RunFolder.check(output, config)
     run_folder = RunFolder(output)
     if run_folder.done() is None or not finished(run_folder, Ica.shown) or not (output / "scores.json").exists():
-        learner = Ica(options, open_pairs(options, device), device)
+        pairs = open_pairs(options, device)
+        learner = Ica(options, pairs, device)
         facts = {"device": describe(device), "threads": torch.get_num_threads()}
         with RunFolder.open(output, config, **facts) as run_folder:
             print(f"{' x '.join(options.space)} of {' x '.join(map(str, options.n))} dimensions, {learner.total_steps} "
                   f"steps of {options.batch_size} pairs on {facts['device']} in {options.precision}", flush=True)
+            if hasattr(pairs, "snap_distance"):
+                print(f"the nearest stored latents lie {pairs.snap_distance:.3g} from those drawn, on average")
             if code := train(learner, run_folder):
                 return code
     done, scores = run_folder.done("steps", "seconds"), read_record(output / "scores.json", r2=float, mcc=float)

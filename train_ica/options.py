@@ -37,13 +37,11 @@ class Options(TrainingOptions):
     radius: float = option(1.0, "of spheres", type=float, group=LATENTS)
 
     data: str = option("", "what is observed: nothing named, a random network of the latents; latent_scene, a render "
-                       "of them; or the folder of 3DIdent or the file of KITTI Masks", type=str, group=OBSERVED)
+                       "of them; a folder of images with latents, such as 3DIdent's; or the file of KITTI Masks", type=str, group=OBSERVED)
     mixing_layers: int = option(3, "of the random network", type=positive_int, group=OBSERVED)
     activation: str = option("leaky_relu", "in it", tuple(ACTIVATIONS), group=OBSERVED)
     mixing_weights: str = option("uniform", "of it: well-conditioned, or orthogonal", WEIGHTS, group=OBSERVED)
     resolution: int = option(64, "of rendered images, in pixels", type=positive_int, group=OBSERVED)
-    stored: int = option(0, "render so many images once, and snap pairs to the nearest of their latents; 0 renders "
-                         "each pair", type=whole_number, group=OBSERVED)
     pairs: str = option("latent", "latent: partners drawn in the latent space; augmentation: two random views of one "
                         "image", ("latent", "augmentation"), group=OBSERVED)
     max_delta_t: int = option(5, "KITTI: frames between two of a pair, at most", type=positive_int, group=OBSERVED)
@@ -92,8 +90,8 @@ class Options(TrainingOptions):
         if self.pairs == "augmentation" and not self.data:
             raise UserError("--pairs augmentation needs images; pass --data latent_scene")
         if (self.encoder == "mlp") == bool(self.data):
-            raise UserError("--encoder mlp is for the random network, and the others are for images; pass "
-                            f"{'another --encoder with' if self.data else '--encoder mlp without'} --data")
+            raise UserError("--encoder mlp is for the random network, without --data, and the others are for images; "
+                            f"pass another --encoder than {self.encoder}, or --data")
 
     @property
     def dim(self) -> int:

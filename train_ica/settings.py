@@ -17,8 +17,10 @@ _NORMAL_SPHERE = {"marginal": ("normal",), "marginal_scale": (1.0,)}
 _LAPLACE, _NORMAL = _data("box", "laplace", 0.05), _data("box", "normal", 0.05)
 _GENNORM3 = _data("box", "gennorm", 0.05, exponent=(3.0,))
 _UNBOUNDED = _data("unbounded", "normal", 1.0, marginal_scale=(1.0,))
-_SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "batch_size": 256, "steps": 4000, "score_samples": 2048,
-          "box_min": -1.0, "box_max": 1.0, "space": ("box",), "conditional": ("laplace",), "conditional_scale": (0.2,)}
+_SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 256,
+          "steps": 4000, "score_samples": 1024}
+_3DIDENT = {"encoder": "resnet18", "n": (10,), "box_min": -1.0, "box_max": 1.0, "resolution": 224, "batch_size": 512,
+            "steps": 30_000, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0}
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     # Table 1 of the paper: identifiable up to a linear map, scored by R².
@@ -56,6 +58,25 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "sphere-anisotropic-learned": ("the same, a weight for each dimension is learned (AnInfoNCE)",
                                    {**_data("sphere", "normal", 0.15), "anisotropy": 9.0, "learn_scales": True,
                                     **_model("sphere", 2)}),
+    # Images. 3DIdent and KITTI Masks want their folder or file as --data.
+    "scene-laplace": ("latent_scene, Laplace noise, model the same",
+                      {**_data("box", "laplace", 0.2), **_SCENE, **_model("box", 1)}),
+    "scene-normal-unbounded": ("latent_scene, normal noise, model unbounded: recovered but for a rotation",
+                               {**_data("box", "normal", 0.2), **_SCENE, **_model("unbounded", 2)}),
+    "scene-augmentation": ("latent_scene, two augmented views of one image in place of partners; a sphere",
+                           {**_data("box", "laplace", 0.2), **_SCENE, **_model("sphere", 0), "pairs": "augmentation",
+                            "tau": 0.1}),
+    "3dident-normal": ("3DIdent, normal noise, model the same; for a GPU",
+                       {**_data("box", "normal", 0.1), **_3DIDENT, **_model("box", 2)}),
+    "3dident-normal-unbounded": ("3DIdent, normal noise, model unbounded",
+                                 {**_data("box", "normal", 0.1), **_3DIDENT, **_model("unbounded", 2)}),
+    "kitti-box": ("KITTI Masks, frames up to 5 apart, model a box with Laplace noise",
+                  {"space": ("box",), "conditional": ("laplace",), "encoder": "kitti", "n": (10,), "batch_size": 32,
+                   "steps": 300_000, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0, **_model("box", 1)}),
+    "kitti-unbounded": ("the same, model unbounded with Laplace noise",
+                        {"space": ("unbounded",), "conditional": ("laplace",), "marginal": ("normal",),
+                         "encoder": "kitti", "n": (10,), "batch_size": 32, "steps": 300_000, "lr": 1e-4,
+                         "constant_lr": True, "warmup_steps": 0, **_model("unbounded", 1)}),
     # How to train.
     "n10": ("ten dimensions, as in the paper, on two cores", {"n": (10,), "steps": 12_000}),
     "paper": ("the published training: ten dimensions, batch 6144, Adam at 1e-4, 300,003 steps; for a GPU",

@@ -12,7 +12,8 @@ from train_ica.command import command as ica_command
 from train_ica.encoders import OutputMap
 from train_ica.learner import Ica, make_encoder
 from train_ica.options import Options
-from train_ica.pairs import SCORING, TRAINING, LatentDraws, open_pairs
+from train_ica.draws import SCORING, TRAINING, LatentDraws
+from train_ica.pairs import open_pairs
 from train_ica.settings import SETTINGS, defaults_of
 from utils.run_folder import RunFolder
 
@@ -95,7 +96,8 @@ def test_pairs_are_a_function_of_seed_and_step():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_whole(name):
-    options = Options(**defaults_of([name]))
+    data = {"data": "FOLDER"} if name.startswith(("3dident", "kitti")) else {}
+    options = Options(**defaults_of([name]), **data)
     assert len(options.powers()) == options.dim == sum(options.n)
     if not options.data:
         LatentDraws(options)
