@@ -50,6 +50,19 @@ class OutputMaps(nn.Module):
         return torch.cat([each(part) for each, part in zip(self.maps, parts, strict=True)], dim=1)
 
 
+def keep_the_scale(net: nn.Module) -> nn.Module:
+    """He's weights (ICCV 2015), and biases of 0, in all layers but the last; returns the network.
+
+    torch's own initial weights shrink the signal by 0.4 a layer, so that what comes out of the seventh hardly depends
+    on what went in, and training begins with a plateau below the identity.
+    """
+    layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    for layer in layers[:-1]:
+        nn.init.kaiming_normal_(layer.weight, a=0.01)
+        nn.init.zeros_(layer.bias)
+    return net
+
+
 def mlp(dim_in: int, dim: int) -> nn.Sequential:
     """Seven linear layers of widths 10n, 50n, 50n, 50n, 50n, 10n, n, for n latents; LeakyReLU of slope 0.01 between."""
     widths = [dim_in, 10 * dim, 50 * dim, 50 * dim, 50 * dim, 50 * dim, 10 * dim, dim]
@@ -60,9 +73,9 @@ def mlp(dim_in: int, dim: int) -> nn.Sequential:
 
 
 def cnn(dim: int, size: int) -> nn.Sequential:
-    """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 32, 64, 128, 128 channels, down to 4 × 4 at
+    """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 16, 32, 64, 128 channels, down to 4 × 4 at
     64 pixels, then two linear layers."""
-    channels, layers = (3, 32, 64, 128, 128), []
+    channels, layers = (3, 16, 32, 64, 128), []
     for before, after in zip(channels, channels[1:], strict=False):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.01)]
     side = -(-size // 16)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from losses.info_nce import info_nce_loss
 from models.checkpoint import check_numbers, save_torch
-from train_ica.encoders import OutputMap, OutputMaps, cnn, kitti_cnn, mlp, resnet18
+from train_ica.encoders import OutputMap, OutputMaps, cnn, keep_the_scale, kitti_cnn, mlp, resnet18
 from train_ica.options import Options
 from train_ica.pairs import Pairs
 from train_ica.scores import all_scores, mcc, mcc_each, r2, r2_each
@@ -29,6 +29,8 @@ def make_encoder(options: Options) -> nn.Module:
         torch.manual_seed(options.seed % 2**64)
         body = {"mlp": lambda: mlp(dim, dim), "cnn": lambda: cnn(dim, options.resolution),
                 "resnet18": lambda: resnet18(dim), "kitti": lambda: kitti_cnn(dim)}[options.encoder]()
+        if options.encoder in ("mlp", "cnn") and not options.small_weights:
+            keep_the_scale(body)
     maps = [OutputMap(model, size, options.learn_radius)
             for model, size in zip(options.each("model"), options.n, strict=True)]
     return nn.Sequential(body, OutputMaps(maps, list(options.n)))

@@ -49,6 +49,8 @@ class Options(TrainingOptions):
     mode: str = option("unsupervised", "supervised: regress the latents; identity: score the observations",
                        ("unsupervised", "supervised", "identity"), group=MODEL)
     encoder: str = option("mlp", "network", ("mlp", "cnn", "resnet18", "kitti"), group=MODEL)
+    small_weights: bool = option(False, "begin with torch's own weights, as the released code does: signals fade from "
+                                 "layer to layer, and training begins with a long plateau", group=MODEL)
     model: tuple[str, ...] = option(("sphere",), "space of representations", MODELS, type=str, group=MODEL)
     p: tuple[float, ...] = option((0.0,), "the loss compares by sum |difference|^p; 0: by the dot product", type=float,
                                   group=MODEL)
@@ -60,13 +62,13 @@ class Options(TrainingOptions):
     learn_radius: bool = option(False, "learn the radius of a sphere of representations", group=MODEL)
     learn_scales: bool = option(False, "learn a weight for each dimension of the difference (AnInfoNCE)", group=MODEL)
 
-    steps: int | None = option(6000, "steps to take", type=positive_int, group=OPTIMISATION)
-    batch_size: int = option(1024, "pairs a step", type=positive_int, group=OPTIMISATION)
+    steps: int | None = option(1500, "steps to take", type=positive_int, group=OPTIMISATION)
+    batch_size: int = option(512, "pairs a step", type=positive_int, group=OPTIMISATION)
     lr: float | None = option(1e-3, "learning rate", type=non_negative, group=OPTIMISATION)
     optimizer: str = option("adamw", "the paper's Adam is adamw without weight decay", ("sgd", "adamw"),
                             group=OPTIMISATION)
     weight_decay: float = option(0.0, "weight decay", type=non_negative, group=OPTIMISATION)
-    warmup_steps: int = option(200, "linear warm-up", type=whole_number, group=OPTIMISATION)
+    warmup_steps: int = option(100, "linear warm-up", type=whole_number, group=OPTIMISATION)
     constant_lr: bool = option(False, "keep the rate, as the paper does; else half a cosine down to 0",
                                group=OPTIMISATION)
     cosine: bool = option(True, "", group=OPTIMISATION)  # what --constant_lr leaves

@@ -41,7 +41,11 @@ def r2_each(z: np.ndarray, h: np.ndarray, in_sample: bool = False) -> np.ndarray
     fit, score = (slice(None), slice(None)) if in_sample else (slice(half), slice(half, None))
     weights = np.linalg.lstsq(h[fit], z[fit], rcond=None)[0]
     missed = np.square(z[score] - h[score] @ weights).sum(0)
-    return 1 - missed / np.square(z[score] - z[score].mean(0)).sum(0)
+    spread = np.square(z[score] - z[score].mean(0)).sum(0)
+    if not spread.all():
+        raise UserError(f"latent {int(np.argmin(spread))} is the same in all samples that are scored, so R² says "
+                        "nothing; score more samples, or leave it out")
+    return 1 - missed / spread
 
 
 def r2(z: np.ndarray, h: np.ndarray, in_sample: bool = False) -> float:

@@ -17,8 +17,8 @@ _NORMAL_SPHERE = {"marginal": ("normal",), "marginal_scale": (1.0,)}
 _LAPLACE, _NORMAL = _data("box", "laplace", 0.05), _data("box", "normal", 0.05)
 _GENNORM3 = _data("box", "gennorm", 0.05, exponent=(3.0,))
 _UNBOUNDED = _data("unbounded", "normal", 1.0, marginal_scale=(1.0,))
-_SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 256,
-          "steps": 4000, "score_samples": 1024}
+_SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 128,
+          "steps": 2000, "score_samples": 1024}
 _3DIDENT = {"encoder": "resnet18", "n": (10,), "box_min": -1.0, "box_max": 1.0, "resolution": 224, "batch_size": 512,
             "steps": 30_000, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0}
 
@@ -78,10 +78,10 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
                          "encoder": "kitti", "n": (10,), "batch_size": 32, "steps": 300_000, "lr": 1e-4,
                          "constant_lr": True, "warmup_steps": 0, **_model("unbounded", 1)}),
     # How to train.
-    "n10": ("ten dimensions, as in the paper, on two cores", {"n": (10,), "steps": 12_000}),
+    "n10": ("ten dimensions, as in the paper, on two cores", {"n": (10,), "batch_size": 1024, "steps": 6000}),
     "paper": ("the published training: ten dimensions, batch 6144, Adam at 1e-4, 300,003 steps; for a GPU",
               {"n": (10,), "batch_size": 6144, "steps": 300_003, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0,
-               "self_pairs": True}),
+               "self_pairs": True, "small_weights": True}),
 }
 
 

@@ -94,6 +94,8 @@ def test_dci_by_hand():
 def test_what_cannot_be():
     with pytest.raises(UserError, match="do not match in number"):
         r2(Z, OTHER[:-1])
+    with pytest.raises(UserError, match="latent 1 is the same in all"):
+        r2(Z * [1, 0, 1, 1], OTHER)
     for score in (r2, mcc, mig):
         with pytest.raises(UserError, match="too few"):
             score(Z[:2], OTHER[:2])
