@@ -92,7 +92,8 @@ def main() -> None:
     print(f"{describe(CPU)}, {args.setting}, n = {args.n}, {args.batch} pairs\n\n{HEADER}")
     print(row("step: straightforward / ours", values, ">= 2", f"{1e3 * statistics.median(times):.0f} ms a step"))
     sizes = {side: memory(side, args.batch, args.n, p) for side in ("plain", "ours")}
-    print(f"\nmemory of the loss and its gradient: straightforward {sizes['plain']:.0f} MB, ours {sizes['ours']:.0f} MB")
+    print(f"\nmemory of the loss and its gradient: straightforward {sizes['plain']:.0f} MB, ours "
+          f"{sizes['ours']:.0f} MB")
 
 
 if __name__ == "__main__":

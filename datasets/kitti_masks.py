@@ -5,6 +5,7 @@ run code when it is read; this one is read by an unpickler that knows arrays and
 """
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,7 @@ def read_masks(path: Path | str) -> list[np.ndarray]:
         with open(path, "rb") as file:
             content = _Arrays(file, encoding="latin1").load()
     except Exception as error:  # damaged bytes can raise anything
-        raise UserError(f"{path} is not a pickle of arrays ({str(error).splitlines()[0][:100] if str(error) else error!r}"
-                        "); download it again") from None
+        raise UserError(f"{path} is not a pickle of arrays ({repr(error)[:120]}); download it again") from None
     sequences = content.get("pedestrians") if isinstance(content, dict) else None
     if not isinstance(sequences, (list, tuple, np.ndarray)) or not len(sequences):
         raise UserError(f"{path} has no list of sequences under 'pedestrians'; this is another archive")
@@ -55,7 +55,7 @@ def read_masks(path: Path | str) -> list[np.ndarray]:
         masks = masks > 0
         empty = np.flatnonzero(~masks.any((1, 2)))
         edges = [-1, *empty.tolist(), len(masks)]
-        kept += [masks[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False) if b - a > 2]
+        kept += [masks[a + 1 : b] for a, b in pairwise(edges) if b - a > 2]
     if not kept:
         raise UserError(f"{path} has no sequence of two frames with a pedestrian; this is another archive")
     return kept

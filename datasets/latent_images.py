@@ -3,7 +3,8 @@
     <root>/latents.npy   <root>/train/00000000/00000000.jpg ...       ours
     <root>/raw_latents.npy   <root>/images/000000.png ...             3DIdent (Zenodo 4502485), its train or test folder
 
-Image number i, by rising number of its name, belongs to row i of the latents. Nothing is decoded before it is asked for.
+Image number i, by rising number of its name, belongs to row i of the latents. Nothing is decoded before it is asked
+for.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """The encoders f of the paper, and the maps from their last layer to the space of the model."""
 
+from itertools import pairwise
+
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -67,7 +69,7 @@ def mlp(dim_in: int, dim: int) -> nn.Sequential:
     """Seven linear layers of widths 10n, 50n, 50n, 50n, 50n, 10n, n, for n latents; LeakyReLU of slope 0.01 between."""
     widths = [dim_in, 10 * dim, 50 * dim, 50 * dim, 50 * dim, 50 * dim, 10 * dim, dim]
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.LeakyReLU(0.01)]
     return nn.Sequential(*layers[:-1])
 
@@ -76,7 +78,7 @@ def cnn(dim: int, size: int) -> nn.Sequential:
     """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 16, 32, 64, 128 channels, down to 4 × 4 at
     64 pixels, then two linear layers."""
     channels, layers = (3, 16, 32, 64, 128), []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.01)]
     side = -(-size // 16)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * side**2, 256), nn.LeakyReLU(0.01), nn.Linear(256, dim))
@@ -84,7 +86,8 @@ def cnn(dim: int, size: int) -> nn.Sequential:
 
 def resnet18(dim: int) -> nn.Sequential:
     """torchvision's ResNet-18, untrained, ending in 10 n features, LeakyReLU, and n latents, as for 3DIdent."""
-    return nn.Sequential(torchvision.models.resnet18(num_classes=10 * dim), nn.LeakyReLU(0.01), nn.Linear(10 * dim, dim))
+    body = torchvision.models.resnet18(num_classes=10 * dim)
+    return nn.Sequential(body, nn.LeakyReLU(0.01), nn.Linear(10 * dim, dim))
 
 
 def kitti_cnn(dim: int) -> nn.Sequential:

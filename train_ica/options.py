@@ -21,7 +21,8 @@ class Options(TrainingOptions):
     """Defaults are a recipe for two cores; the setting `paper` has the published one. Raises UserError for values that
     cannot be."""
 
-    space: tuple[str, ...] = option(("sphere",), "where latents live; several make a product", MODELS, type=str, group=LATENTS)
+    space: tuple[str, ...] = option(("sphere",), "where latents live; several make a product", MODELS, type=str,
+                                     group=LATENTS)
     n: tuple[int, ...] = option((5,), "dimensions of each space", type=int, group=LATENTS)
     marginal: tuple[str, ...] = option(("uniform",), "law of latents", LAWS, type=str, group=LATENTS)
     marginal_scale: tuple[float, ...] = option((1.0,), "its scale, or kappa", type=float, group=LATENTS)
@@ -37,7 +38,8 @@ class Options(TrainingOptions):
     radius: float = option(1.0, "of spheres", type=float, group=LATENTS)
 
     data: str = option("", "what is observed: nothing named, a random network of the latents; latent_scene, a render "
-                       "of them; a folder of images with latents, such as 3DIdent's; or the file of KITTI Masks", type=str, group=OBSERVED)
+                       "of them; a folder of images with latents, such as 3DIdent's; or the file of KITTI Masks",
+                       type=str, group=OBSERVED)
     mixing_layers: int = option(3, "of the random network", type=positive_int, group=OBSERVED)
     activation: str = option("leaky_relu", "in it", tuple(ACTIVATIONS), group=OBSERVED)
     mixing_weights: str = option("uniform", "of it: well-conditioned, or orthogonal", WEIGHTS, group=OBSERVED)

@@ -171,8 +171,8 @@ def vmf_cosines(rng: np.random.Generator, count: int, dim: int, kappa: float, le
         result[found : found + len(kept)] = kept
         found, asked = found + len(kept), asked + count
         if asked > 10_000 * count and found < count:
-            raise UserError(f"next to no partner of vmf with kappa {kappa:g} has a cosine of {least:g} or more in {dim} "
-                            "dimensions; lower the least cosine or raise kappa")
+            raise UserError(f"next to no partner of vmf with kappa {kappa:g} has a cosine of {least:g} or more in "
+                            f"{dim} dimensions; lower the least cosine or raise kappa")
     return result
 
 

@@ -1,6 +1,6 @@
 """Train rows of the paper's tables and keep a small result file of each.
 
-    python -m train_ica.study --rows box-laplace sphere-vmf10 --seeds 0 1 2 --runs runs/ica --output results/latent_recovery
+    python -m train_ica.study --rows box-laplace sphere-vmf10 --seeds 0 1 2
     python -m train_ica.study --rows box-laplace box-laplace:identity box-laplace:supervised --options --n 4 --steps 800
     python -m train_ica.study --name n10 --rows box-laplace --options --n 10 --steps 6000
 

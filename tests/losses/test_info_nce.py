@@ -20,7 +20,8 @@ def definition(x, y, powers, tau, align_w, self_pairs, decoupled):
         others = [math.exp(-d(x[i], x[k])) for k in range(count) if self_pairs or k != i]
         near = d(x[i], y[i])
         align += near / count
-        uniform += (math.log(sum(others) / len(others)) if decoupled else math.log(math.exp(-near) + sum(others))) / count
+        crowd = sum(others) / len(others) if decoupled else math.exp(-near) + sum(others)
+        uniform += math.log(crowd) / count
     return align_w * align + uniform, align, uniform
 
 
@@ -64,7 +65,7 @@ def test_dot_product_tends_to_alignment_and_uniformity():
         rng = torch.Generator().manual_seed(2)
         x = torch.nn.functional.normalize(torch.randn(count, 3, generator=rng).double(), dim=1)
         y = torch.nn.functional.normalize(x + 0.1 * torch.randn(count, 3, generator=rng), dim=1)
-        ours, align, uniform = info_nce_loss(x, y, 0.0, 0.5)
+        ours, align, _ = info_nce_loss(x, y, 0.0, 0.5)
         limit = align_loss(x, y) + uniform_loss(x, t=1.0)
         assert align.item() + 2 == pytest.approx(align_loss(x, y).item(), rel=1e-9)
         assert info_nce_loss(x, y, 0.0, 0.5, decoupled=True)[0].item() == pytest.approx(limit.item(), abs=0.05)

@@ -5,7 +5,6 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score, r2_score
 
-
 from train_ica.scores import all_scores, dci, mcc, mcc_each, mig, mutual_information, r2, r2_each, sap
 from utils.cli import UserError
 

@@ -1,5 +1,7 @@
 """Spaces and laws: moments and whole distributions against the law, and what cannot be."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -66,7 +68,7 @@ def cosine_cdf(dim: int, kappa: float, least: float = -1.0):
     def density(w: float) -> float:
         return (1 - w * w) ** ((dim - 3) / 2) * np.exp(kappa * (w - 1))
 
-    steps = [quad(density, a, b)[0] for a, b in zip(grid, grid[1:], strict=False)]
+    steps = [quad(density, a, b)[0] for a, b in pairwise(grid)]
     total = np.concatenate([[0], np.cumsum(steps)])
     return lambda w: np.interp(w, grid, total / total[-1])
 
