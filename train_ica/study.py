@@ -37,12 +37,17 @@ def hardware() -> str:
             f"{torch.__version__.partition('+')[0]}")
 
 
+def kept(config: dict[str, Any]) -> dict[str, Any]:
+    """The options that a result file names: those KEPT that are set."""
+    return {name: config[name] for name in KEPT if config[name] != "" and config[name] is not False}
+
+
 def result(folder: Path, row: str, processor_s: float | None) -> dict[str, Any]:
     """What is kept of a finished run."""
     run_folder, config = RunFolder(folder), read_json(folder / "config.json")
     curve = [(line["step"], round(line["r2"], 4), round(line["mcc"], 4)) for line in run_folder.metrics("r2", "mcc")]
     done = run_folder.done("seconds", "loss")
-    return {"row": row, **{name: config[name] for name in KEPT if config[name] not in ("", False)},
+    return {"row": row, **kept(config),
             **read_json(folder / "scores.json"), "loss": done["loss"], "seconds": done["seconds"],
             "processor_seconds": processor_s, "hardware": hardware(),
             "curve": curve[:: -(-len(curve) // POINTS)] if len(curve) > POINTS else curve}
@@ -50,6 +55,7 @@ def result(folder: Path, row: str, processor_s: float | None) -> dict[str, Any]:
 
 def study(rows: list[str], seeds: list[int], name: str, runs: Path, output: Path, options: list[str]) -> int:
     """Train what is missing; returns the exit code of the run that stopped, or 0."""
+    output.mkdir(parents=True, exist_ok=True)
     for seed in seeds:  # so that all rows are there early
         for row in rows:
             setting, _, mode = row.partition(":")
@@ -60,7 +66,7 @@ def study(rows: list[str], seeds: list[int], name: str, runs: Path, output: Path
             config = json.loads(json.dumps(dataclasses.asdict(parse(None, arguments)[0])))
             if file.exists():
                 there = read_json(file)
-                if any(there.get(key) != config[key] for key in KEPT if config[key] not in ("", False)):
+                if any(there.get(key) != value for key, value in kept(config).items()):
                     raise UserError(f"{file} is of other options; move it away, or choose another --name")
                 continue
             began, fresh = time.process_time(), not folder.exists()

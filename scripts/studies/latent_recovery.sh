@@ -11,6 +11,7 @@
 # Overrides from the environment:
 #   SEEDS="0 1 2"                       of the parts n4 and n5; the longer ones take the first
 #   RUNS=runs/ica                       run folders      RESULTS=results/latent_recovery      result files and tables
+#   STEPS=                              of every row, in place of the part's own
 #   OMP_NUM_THREADS=                    threads          GPU=0                                (default: the CPU)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -19,6 +20,7 @@ help_if_asked "$@"
 [ $# -gt 0 ] || set -- n4 n5 scene n10
 SEEDS="${SEEDS:-0 1 2}" RUNS="${RUNS:-runs/ica}" RESULTS="${RESULTS:-results/latent_recovery}" GPU="${GPU:-}"
 [[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
+check_counts STEPS
 for part in "$@"; do
     [[ "$part" =~ ^(n4|n5|scene|n10)$ ]] || fail "there is no part $part; they are n4 n5 scene n10"
 done
@@ -30,7 +32,7 @@ study() {
     shift 3
     # shellcheck disable=SC2086 # lists
     run train_ica.study --name "$name" --seeds $seeds --rows $rows --runs "$RUNS" --output "$RESULTS" \
-        --options --gpus $GPU "$@"
+        --options --gpus $GPU "$@" ${STEPS:+--steps "$STEPS"}
 }
 
 linear="sphere-vmf1:identity sphere-vmf1:supervised sphere-vmf1 sphere-vmf10 sphere-laplace sphere-normal
