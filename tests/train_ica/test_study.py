@@ -43,7 +43,7 @@ def test_from_rows_to_table(command, ended, tmp_path, monkeypatch):
     assert code == 1 and "is of other options" in err
 
     out = command(tables, tmp_path / "results")
-    assert (tmp_path / "results/table.md").read_text().splitlines() == out
+    assert (tmp_path / "results/table.md").read_text().strip() == "\n".join(out).strip()
     (line,) = (line for line in out if line.startswith("| box-normal-unbounded |"))
     assert "| 4 | 2 |" in line and "MCC 58.3 ± 3.0" in line
     assert (tmp_path / "results/curves.png").stat().st_size > 1000
