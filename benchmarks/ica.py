@@ -40,20 +40,20 @@ def plain_loss(x: Tensor, y: Tensor, p: float) -> Tensor:
 
 
 def peak(side: str, batch: int, n: int, p: float, result) -> None:
-    """Put the growth of this process's largest size, in MB, into `result`."""
+    """Put by how much this process grows at most, in MB, into `result`."""
     torch.set_num_threads(1)
     x, y = (torch.rand(batch, n, requires_grad=True) for _ in range(2))
     loss = (lambda: plain_loss(x, y, p)) if side == "plain" else (lambda: info_nce_loss(x, y, p)[0])
     info_nce_loss(x[:8], y[:8], p)[0].backward()  # what libraries take once
-    before = most_memory()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the most that was held before (Linux)
+    before = megabytes("VmRSS")
     loss().backward()
-    result.value = most_memory() - before
+    result.value = megabytes("VmHWM") - before
 
 
-def most_memory() -> float:
-    """The most that this process ever held, in MB (Linux)."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+def megabytes(which: str) -> float:
+    """What this process holds (VmRSS), or the most that it held (VmHWM)."""
+    return int(Path("/proc/self/status").read_text().partition(f"{which}:")[2].split()[0]) / 1024
 
 
 def memory(side: str, batch: int, n: int, p: float) -> float:
