@@ -34,14 +34,17 @@ PAPER = {  # row: which score the paper gives, and its value
 DRAWN = ("box-normal", "box-normal-unbounded", "box-laplace", "box-laplace-unbounded-normal")
 
 
-def read_results(folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Results by scale (dimensions, batch and steps, as a heading) and row. Raises UserError if there are none."""
-    groups: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+Groups = dict[str, dict[tuple[str, int], list[dict[str, Any]]]]
+
+
+def read_results(folder: Path) -> Groups:
+    """Results by scale (as a heading), and then by row and steps, which are 0 where nothing is trained. Raises UserError if there are none."""
+    groups: Groups = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*.json")):
-        one = read_record(path, row=str, r2=float, mcc=float, n=list, seed=int, curve=list)
+        one = read_record(path, row=str, r2=float, mcc=float, n=list, seed=int, steps=int, curve=list)
         scale = (f"n = {'+'.join(map(str, one['n']))}, {one['batch_size']} pairs a step, "
                  f"{one['encoder']} encoder{', ' + Path(one['data']).name if one.get('data') else ''}")
-        groups[scale][one["row"]].append(one)
+        groups[scale][one["row"], 0 if one["mode"] == "identity" else one["steps"]].append(one)
     if not groups:
         raise UserError(f"{folder} holds no result files; make some: python -m train_ica.study --help")
     return groups
@@ -52,28 +55,28 @@ def mean(results: list[dict[str, Any]], score: str) -> str:
     return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def table(groups: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
+def table(groups: Groups) -> str:
     """Markdown, all scores in percent."""
     lines = []
     for scale, rows in groups.items():
         lines += [f"**{scale}**", "", "| row | steps | seeds | R² | MCC | paper, n = 10 (recalled) |",
                   "|---|---|---|---|---|---|"]
-        order = [*PAPER, *(row for row in rows if row not in PAPER)]
-        for row in sorted(rows, key=order.index):
+        order = [*PAPER, *(row for row, _ in rows if row not in PAPER)]
+        for row, steps in sorted(rows, key=lambda key: (order.index(key[0]), key[1])):
             name, value = PAPER.get(row, ("", ""))
             beside = f"{ {'r2': 'R²', 'mcc': 'MCC'}[name]} {value}" if name else "-"
-            steps = "-" if row.endswith(":identity") else f"{rows[row][0]['steps']:,}"
-            lines.append(f"| {row} | {steps} | {len(rows[row])} | {mean(rows[row], 'r2')} | {mean(rows[row], 'mcc')} | "
-                         f"{beside} |")
+            results = rows[row, steps]
+            lines.append(f"| {row} | {f'{steps:,}' if steps else '-'} | {len(results)} | {mean(results, 'r2')} | "
+                         f"{mean(results, 'mcc')} | {beside} |")
         lines.append("")
     machines = sorted({one["hardware"] for rows in groups.values() for results in rows.values() for one in results})
     return "\n".join([*lines, f"Made on {'; '.join(machines)}.", ""])
 
 
-def figure(groups: dict[str, dict[str, list[dict[str, Any]]]], path: Path) -> bool:
+def figure(groups: Groups, path: Path) -> bool:
     """R² and MCC over steps of the rows DRAWN, a line for each seed; False if no scale has two of them."""
-    scale, rows = max(groups.items(), key=lambda item: sum(row in DRAWN for row in item[1]))
-    drawn = [row for row in DRAWN if row in rows]
+    scale, rows = max(groups.items(), key=lambda item: len({row for row, _ in item[1]} & set(DRAWN)))
+    drawn = sorted((key for key in rows if key[0] in DRAWN), key=lambda key: DRAWN.index(key[0]))
     if len(drawn) < 2:
         return False
     chart, panels = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True, sharey=True)
@@ -82,7 +85,7 @@ def figure(groups: dict[str, dict[str, list[dict[str, Any]]]], path: Path) -> bo
             for number, one in enumerate(rows[row]):
                 points = np.array(one["curve"])
                 panel.plot(points[:, 0], points[:, column], color=f"C{k}", marker=".", markersize=4,
-                           label=None if number else row)
+                           label=None if number else row[0])
         panel.set(title=name, xlabel="steps", ylim=(0, 1.02))
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize=8)

@@ -98,3 +98,14 @@ def test_what_cannot_be():
     for score in (r2, mcc, mig):
         with pytest.raises(UserError, match="too few"):
             score(Z[:2], OTHER[:2])
+
+
+def test_against_disent():
+    """Where `pip install disent` (0.8) is there: its DCI of given importances, and its SAP."""
+    theirs, sap_of = pytest.importorskip("disent.metrics._dci"), pytest.importorskip("disent.metrics._sap")
+    weights = np.random.default_rng(5).gamma(1.0, size=(5, 4))
+    ours = dci(Z, ROTATED, weights)
+    assert ours[0] == pytest.approx(theirs._disentanglement(weights), abs=1e-6)
+    assert ours[1] == pytest.approx(theirs._completeness(weights), abs=1e-6)
+    table = sap_of._compute_score_matrix(ROTATED.T, Z.T, ROTATED.T, Z.T, continuous_factors=True)
+    assert sap(Z, ROTATED) == pytest.approx(sap_of._compute_avg_diff_top_two(table), rel=1e-6)
