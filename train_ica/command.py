@@ -18,7 +18,8 @@ from utils.files import read_record
 from utils.options import add_options, from_options
 from utils.run_folder import RunFolder
 
-FIXED = {"epochs": 1, "lr_decay_epochs": (), "lr_decay_rate": 1.0, "momentum": 0.9, "compile": False}
+FIXED = {"epochs": 1, "lr_decay_epochs": (), "lr_decay_rate": 1.0, "momentum": 0.9, "compile": False,
+         "cosine": True}
 
 
 def parse(about: str | None, arguments: Sequence[str] | None) -> tuple[Options, list[int] | None, Path]:
@@ -30,13 +31,12 @@ def parse(about: str | None, arguments: Sequence[str] | None) -> tuple[Options, 
     p.add_argument("--setting", nargs="+", default=[], metavar="NAME", help="of those above; each is a set of options, "
                    "and options beside it replace its own")
     p.add_argument("--output", required=True, help="run folder; encoder.pth and scores.json appear in it")
-    add_options(p, Options, {*FIXED, "cosine"}, **chosen)
+    add_options(p, Options, FIXED, **chosen)
     p.add_argument("--gpus", type=int, nargs="*", help="number of the GPU, or none for the CPU (default: the first GPU "
                    "if there is one)")
     args = p.parse_args(arguments)
     precision = str(choose_precision(choose_device(args.gpus), args.precision)).removeprefix("torch.")
-    fixed = FIXED | {"cosine": not args.constant_lr, "precision": precision}
-    return from_options(Options, args, **fixed), args.gpus, Path(args.output)
+    return from_options(Options, args, **FIXED, precision=precision), args.gpus, Path(args.output)
 
 
 def command(about: str | None, arguments: Sequence[str] | None = None) -> int:

@@ -73,13 +73,14 @@ class Options(TrainingOptions):
     warmup_steps: int = option(100, "linear warm-up", type=whole_number, group=OPTIMISATION)
     constant_lr: bool = option(False, "keep the rate, as the paper does; else half a cosine down to 0",
                                group=OPTIMISATION)
-    cosine: bool = option(True, "", group=OPTIMISATION)  # what --constant_lr leaves
+    cosine: bool = option(True, "", group=OPTIMISATION)  # as --constant_lr says
     lr_decay_epochs: tuple[int, ...] = option((), "", type=int, group=OPTIMISATION)
 
     score_every: int = option(250, "steps between two scores", type=positive_int, group=COMPUTING)
     score_samples: int = option(4096, "fresh samples of a score", type=positive_int, group=COMPUTING)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "cosine", not self.constant_lr)  # the way around frozen, before anyone looks
         self.product(), self.laws("marginal"), self.laws("conditional"), self.each("model"), self.powers()
         if self.batch_size < 2:
             raise UserError("--batch_size must be at least 2: a batch of 1 has no negatives")

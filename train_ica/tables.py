@@ -38,8 +38,8 @@ Groups = dict[str, dict[tuple[str, int], list[dict[str, Any]]]]
 
 
 def read_results(folder: Path) -> Groups:
-    """Results by scale (as a heading), and then by row and steps, which are 0 where nothing is trained. Raises UserError
-    if there are none."""
+    """Results by scale (as a heading), and then by row and steps, which are 0 where nothing is trained. Raises
+    UserError if there are none."""
     groups: Groups = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("*.json")):
         one = read_record(path, row=str, r2=float, mcc=float, n=list, seed=int, steps=int, curve=list)

@@ -103,6 +103,13 @@ def test_every_setting_is_whole(name):
         LatentDraws(options)
 
 
+def test_the_published_training():
+    options = Options(**defaults_of(["box-laplace", "paper"]))
+    assert (options.base_lr, options.batch_size, options.total_steps(6144)) == (1e-4, 6144, 300_003)
+    assert not options.cosine and options.self_pairs and options.small_weights and not options.warmup_steps
+    assert Options().cosine
+
+
 def test_anisotropic_scales_form_a_series():
     scale = Options(conditional=("normal",), conditional_scale=(0.2,), anisotropy=9.0).laws("conditional")[0].scale
     assert scale[-1] / scale[0] == pytest.approx(9) and np.prod(scale) ** (1 / 5) == pytest.approx(0.2)
