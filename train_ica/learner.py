@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from losses.info_nce import info_nce_loss
 from models.checkpoint import check_numbers, save_torch
-from train_ica.encoders import OutputMap, OutputMaps, cnn, keep_the_scale, kitti_cnn, mlp, resnet18
+from train_ica.encoders import FASTER, OutputMap, OutputMaps, cnn, keep_the_scale, kitti_cnn, mlp, resnet18
 from train_ica.options import Options
 from train_ica.pairs import Pairs
 from train_ica.scores import all_scores, mcc, mcc_each, r2, r2_each
@@ -79,7 +79,7 @@ class Ica:
         if not self.options.learn_scales:
             return h
         roots = torch.tensor([1 / p for p in self.powers], device=h.device)
-        return h * (self.log_scales * 10).exp().pow(roots)
+        return h * (FASTER * self.log_scales).exp().pow(roots)
 
     @torch.no_grad()
     def represent(self, x: Tensor) -> np.ndarray:
@@ -115,7 +115,7 @@ class Ica:
             h = self.represent(x)
             found.append(all_scores(z, h) | {"r2_each": r2_each(z, h), "mcc_each": mcc_each(z, h)})
         means = {name: np.mean([scores[name] for scores in found], axis=0).round(5).tolist() for name in found[0]}
-        scales = (self.log_scales.detach() * 10).exp().tolist() if self.options.learn_scales else None
+        scales = (FASTER * self.log_scales.detach()).exp().tolist() if self.options.learn_scales else None
         write_json(folder / "scores.json", {**means, "samples": self.options.score_samples, "sets": FINAL,
                                             **({"learned_scales": scales} if scales else {})})
 
