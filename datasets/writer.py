@@ -26,12 +26,13 @@ from PIL import Image
 from datasets.folder import read_rgb
 from datasets.record import RECORD, check_generated, make_record, recorded_count
 from utils.cli import UserError
-from utils.files import human_bytes, locked, write_bytes, write_json
+from utils.files import atomic_open, human_bytes, locked, write_bytes, write_json
 from utils.progress import Progress
 from utils.run_folder import environment
 from utils.workers import worker_processes
 
 FORMATS = ("jpg", "png")
+LATENTS = "latents.npy"
 FOLDER = 1000  # images in one folder; shards are made of whole folders
 MOST = 10**8  # images of a folder: their numbers have 8 digits
 EXAMPLES = 8  # images of a folder that are rendered again before others are added
@@ -47,7 +48,8 @@ class ImageProcess(Protocol):
 
     It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), `contents()`, the fingerprints that
     stand in the record in place of fields that are paths, `render_on_device`, which gives the images as a tensor on the
-    process's `device`, and `chaotic`, true where rounding grows until another kind of processor makes other images.
+    process's `device`, `chaotic`, true where rounding grows until another kind of processor makes other images, and
+    `latents(indices)`, float64 [N, n], what images are made from, which is kept beside them.
     """
 
     resolution: int
@@ -80,6 +82,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
     shard = samples, image_format, rank, world_size
     count = sum(map(len, missing(root, *shard)))
     if count == 0:
+        write_latents(process, root, samples)
         if not getattr(process, "chaotic", False):  # which would take minutes for no more than a warning
             check_law(process, root, image_format, examples=1)
         return 0
@@ -96,6 +99,7 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
             check_generated(root, record, process)  # again: another writer may just have begun, or left
             if (recorded_count(root) or 0) < samples:
                 write_json(root / RECORD, {**record, "software": environment()})
+            write_latents(process, root, samples)
         remove_leftovers(root, samples, rank, world_size)
         count = sum(map(len, missing(root, *shard)))
         total = sum(len(range(start, min(start + FOLDER, samples))) for start in folders(samples, rank, world_size))
@@ -109,6 +113,16 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
             for done in write_chunks(process, root, chunks, image_format, workers):
                 progress.update(done)
     return count
+
+
+def write_latents(process: ImageProcess, root: Path, samples: int) -> None:
+    """Write root/latents.npy, float64 [samples, n] in order of the images, if the process has latents, and the file is
+    not there or of another size."""
+    if hasattr(process, "latents"):
+        latents, path = process.latents(range(samples)), root / LATENTS
+        if not path.exists() or len(np.load(path, mmap_mode="r")) != samples:
+            with atomic_open(path) as file:
+                np.save(file, latents)
 
 
 def describe(process: ImageProcess, name: str, samples: int, image_format: str) -> dict[str, Any]:

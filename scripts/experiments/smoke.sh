@@ -60,6 +60,7 @@ call generate_datasets/stylegan.sh stylegan-random stylegan-oriented
 call generate_datasets/fractaldb.sh
 OPTIONS="--resolution 32 --steps 2" SAMPLES=4 call generate_datasets/feature_vis.sh
 SAMPLES=8 call generate_datasets/mixed.sh
+SAMPLES=8 call generate_datasets/latent_scene.sh
 call generate_datasets/all.sh stat-wmm fractaldb
 unset ENCODER
 
@@ -72,6 +73,7 @@ PATH="$PWD/bin:$PATH" SLURM_ARRAY_TASK_ID=5 SLURM_NTASKS=2 SLURM_SUBMIT_DIR="$RE
 call status.sh
 export IMAGES=130 STEPS=2 LIMIT=50 LIMITS=20 SETS=dead_leaves-mixed SEEDS=0 OUT=study
 call studies/photos.sh photos
+call studies/latent_recovery.sh n4
 call quickstart.sh quickstart
 call test.sh "$REPO/tests/utils/test_cpus.py"
 call experiments/smoke.sh --help
