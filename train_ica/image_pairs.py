@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datasets.kitti_masks import factors, read_masks
 from datasets.latent_images import LatentImages
-from datasets.view_parameters import draw
+from datasets.view_parameters import draw_parameters
 from datasets.views import make_views
 from generators.latent_scene import LatentScene
 from train_ica.draws import SCORING, TRAINING, Batch, LatentDraws
@@ -30,7 +30,7 @@ def two_views(images: np.ndarray, options: Options, step: int, device: torch.dev
     """Two random views of each image: SimCLR's crops, flips and colours."""
     height, width = images.shape[1:3]
     pixels = torch.from_numpy(images).to(device)
-    x, y = (make_views(pixels, draw(options.seed, step, view, np.arange(len(images)), height, width),
+    x, y = (make_views(pixels, draw_parameters(options.seed, step, view, np.arange(len(images)), height, width),
                        options.resolution, MEAN, STD) for view in (0, 1))
     return x, y
 
