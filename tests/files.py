@@ -1,14 +1,17 @@
-"""Files as several tests look at them, and a disk that is full."""
+"""Files as several tests look at them, a disk that is full, and errors as a person reads them."""
 
 import contextlib
 import io
 import os
 import resource
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 import torch
+
+from utils.cli import UserError
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -47,3 +50,11 @@ def saved(value: object) -> bytes:
     file = io.BytesIO()
     torch.save(value, file)
     return file.getvalue()
+
+
+def user_error(match: str, function: Callable, *arguments: object, **options: object) -> str:
+    """What the UserError says that this call must end in: one line in which `match` is found."""
+    with pytest.raises(UserError, match=match) as info:
+        function(*arguments, **options)
+    assert "\n" not in str(info.value)
+    return str(info.value)

@@ -27,8 +27,7 @@ def test_the_example_of_a_new_process_works(tmp_path):
                     ["generators.checkerboard", "--samples", "3", "--output", "alone", "--workers", "1"]):
         subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, env=environment, check=True, timeout=120)
     named, alone = (sorted((tmp_path / folder).rglob("*.jpg")) for folder in ("named", "alone"))
-    assert len(named) == 3
-    assert [p.read_bytes() for p in named] == [p.read_bytes() for p in alone]
+    assert len(named) == 3 and [p.read_bytes() for p in named] == [p.read_bytes() for p in alone]
 
 
 def test_the_table_of_datasets_is_the_list():

@@ -4,12 +4,11 @@ import gzip
 import pickle
 
 import numpy as np
-import pytest
 
 from datasets import animal_shapes
 from datasets.animal_shapes import SPECIES, load_animal_shapes, write_animal_shapes
 from datasets.folder import labelled_images, read_rgb
-from utils.cli import UserError
+from tests.files import user_error
 
 
 def test_silhouettes_are_unique_and_every_species_is_there():
@@ -27,8 +26,7 @@ def test_written_folder_holds_the_pixels_and_a_fifth_of_each_species_as_val(tmp_
     assert write_animal_shapes(root) == {"train": 80, "val": 20}
     assert write_animal_shapes(root) == {"train": 80, "val": 20}  # again: nothing to do
     assert [path.name for path in tmp_path.iterdir()] == ["animals"]
-    with pytest.raises(UserError, match="another --seed"):
-        write_animal_shapes(root, seed=1)
+    user_error("another --seed", write_animal_shapes, root, seed=1)
     for split, count in (("train", 8), ("val", 2)):
         paths, split_labels, classes = labelled_images(root, split)
         assert tuple(classes) == SPECIES and np.bincount(split_labels).tolist() == [count] * len(SPECIES)
@@ -40,14 +38,11 @@ def test_written_folder_holds_the_pixels_and_a_fifth_of_each_species_as_val(tmp_
 
 def test_other_files_are_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds other files"):
-        write_animal_shapes(tmp_path)
-    with pytest.raises(UserError, match="is a file"):
-        write_animal_shapes(tmp_path / "thesis.txt")
+    user_error("holds other files", write_animal_shapes, tmp_path)
+    user_error("is a file", write_animal_shapes, tmp_path / "thesis.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     (tmp_path / "photos/train/cat").mkdir(parents=True)
-    with pytest.raises(UserError, match="holds other files"):
-        write_animal_shapes(tmp_path / "photos")
+    user_error("holds other files", write_animal_shapes, tmp_path / "photos")
     assert not any((tmp_path / "photos/train/cat").iterdir())
 
 
@@ -71,6 +66,5 @@ def test_a_tampered_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
             return tmp_path / path
 
     monkeypatch.setattr(animal_shapes, "distribution", lambda name: Package())
-    with pytest.raises(UserError, match="where only arrays belong"):
-        load_animal_shapes()
+    user_error("where only arrays belong", load_animal_shapes)
     assert not (tmp_path / "ran").exists()

@@ -7,7 +7,7 @@ from PIL import Image
 from datasets import fingerprint
 from datasets.fingerprint import contents_sha256, states_sha256
 from datasets.folder import list_images
-from utils.cli import UserError
+from tests.files import user_error
 
 
 @pytest.fixture
@@ -28,34 +28,28 @@ def of(folder):
     return contents_sha256(folder, list_images(folder))
 
 
-def exchange(folder):
+def exchange(a, b):
     """Two images of one size exchange their names; size and mtime under each name stay."""
-    a, b = list_images(folder)[3:5]
-    longer = max(a.stat().st_size, b.stat().st_size)
-    for path in (a, b):
-        os.truncate(path, longer)
-        os.utime(path, ns=(10**18, 10**18))
-    before = of(folder), states_sha256(folder, list_images(folder))
-    a.rename(folder / "aside")
+    a.rename(a.with_name("aside"))
     b.rename(a)
-    (folder / "aside").rename(b)
-    return before
+    a.with_name("aside").rename(b)
 
 
-def test_files_that_exchange_names_are_noticed(folder):
-    contents, states = exchange(folder)
-    assert of(folder) != contents
-    assert states_sha256(folder, list_images(folder)) != states
+def flip_a_bit(a, b):
+    data = a.read_bytes()
+    a.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(a, ns=(10**18, 10**18))
 
 
-def test_contents_that_change_behind_size_and_mtime_are_noticed(folder):
-    path = list_images(folder)[3]
-    before, status = (of(folder), states_sha256(folder, list_images(folder))), path.stat()
-    data = path.read_bytes()
-    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert of(folder) != before[0]
-    assert states_sha256(folder, list_images(folder)) != before[1]
+@pytest.mark.parametrize("change", [exchange, flip_a_bit])
+def test_contents_that_change_behind_size_and_mtime_are_noticed(folder, change):
+    two = list_images(folder)[3:5]
+    for path in two:
+        os.truncate(path, 10_000)
+        os.utime(path, ns=(10**18, 10**18))
+    contents, states = of(folder), states_sha256(folder, list_images(folder))
+    change(*two)
+    assert of(folder) != contents and states_sha256(folder, list_images(folder)) != states
 
 
 def test_a_copy_has_the_same_contents(folder, tmp_path):
@@ -63,15 +57,6 @@ def test_a_copy_has_the_same_contents(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     assert of(tmp_path / "copy") == before
     os.utime(list_images(folder)[0], (1, 1))
-    assert of(folder) == before
-
-
-def test_another_name_is_another_fingerprint(folder):
-    before = of(folder)
-    path = list_images(folder)[11]
-    path.rename(path.with_name("00000099.jpg"))
-    assert of(folder) != before
-    path.with_name("00000099.jpg").rename(path)
     assert of(folder) == before
 
 
@@ -113,8 +98,7 @@ def test_a_damaged_memory_is_none(folder, read, damage):
 
 def test_a_folder_that_cannot_be_written_is_read_each_time(folder, read):
     (folder / fingerprint.REMEMBERED).mkdir()  # root may write anywhere, but not over a folder
-    assert of(folder) == of(folder)
-    assert len(read) == 24
+    assert of(folder) == of(folder) and len(read) == 24
     assert not list(folder.glob(".*.tmp"))
 
 
@@ -126,24 +110,21 @@ def test_many_files_show_progress(folder, capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
-def test_a_link_to_nothing_is_named(folder):
-    (folder / "train" / "photo.jpg").symlink_to("nowhere.jpg")
-    for sha256 in (contents_sha256, states_sha256):
-        with pytest.raises(UserError, match=r"photo\.jpg is a link to nothing"):
-            sha256(folder, list_images(folder))
+@pytest.mark.parametrize("sha256", [contents_sha256, states_sha256])
+@pytest.mark.parametrize(("make", "said"), [(lambda path: path.symlink_to("nowhere.jpg"), "is a link to nothing"),
+                                            (os.mkfifo, "is no plain file")])  # which is not waited for
+def test_what_is_no_file_is_named(folder, sha256, make, said):
+    make(folder / "train" / "photo.jpg")
+    user_error(rf"photo\.jpg {said}", sha256, folder, list_images(folder))
 
 
-def test_a_pipe_is_not_waited_for(folder):
-    os.mkfifo(folder / "train" / "photo.jpg")
-    for sha256 in (contents_sha256, states_sha256):
-        with pytest.raises(UserError, match=r"photo\.jpg is no plain file"):
-            sha256(folder, list_images(folder))
-
-
-def test_file_names_need_not_be_text(folder):
-    before = of(folder)
-    os.rename(folder / "train" / "00000000" / "00000000.jpg", os.fsencode(folder) + b"/train/00000000/\xff.jpg")
+@pytest.mark.parametrize("name", ["00000099.jpg", os.fsdecode(b"\xff.jpg")])  # which need not be text
+def test_another_name_is_another_fingerprint(folder, name):
+    before, path = of(folder), list_images(folder)[11]
+    other = path.rename(path.with_name(name))
     assert of(folder) != before
+    other.rename(path)
+    assert of(folder) == before
 
 
 def test_the_folder_may_be_named_in_any_way(folder, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets.kitti_masks import factors, read_masks
-from utils.cli import UserError
+from tests.files import user_error
 
 
 def disc(y: float, x: float, radius: float) -> np.ndarray:
@@ -58,14 +58,11 @@ class Bomb:
 def test_other_archives(tmp_path, monkeypatch, content, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kitti.pickle").write_bytes(pickle.dumps(content))
-    with pytest.raises(UserError, match=said):
-        read_masks(tmp_path / "kitti.pickle")
+    user_error(said, read_masks, tmp_path / "kitti.pickle")
     assert not (tmp_path / "exploded").exists()
 
 
 def test_damaged_or_missing(tmp_path):
-    with pytest.raises(UserError, match="is not a file"):
-        read_masks(tmp_path / "none.pickle")
+    user_error("is not a file", read_masks, tmp_path / "none.pickle")
     (tmp_path / "kitti.pickle").write_bytes(b"PK\x03\x04")
-    with pytest.raises(UserError, match="download it again"):
-        read_masks(tmp_path / "kitti.pickle")
+    user_error("download it again", read_masks, tmp_path / "kitti.pickle")

@@ -7,7 +7,7 @@ from PIL import Image
 from datasets.latent_images import LatentImages
 from datasets.writer import write_image_folder
 from generators.latent_scene import LatentScene
-from utils.cli import UserError
+from tests.files import user_error
 
 
 @pytest.fixture
@@ -49,5 +49,4 @@ def test_latents_within_the_range_stay(tmp_path):
     (lambda root: (root / "images/11.png").rename(root / "images/last.png"), "no number for a name")])
 def test_what_does_not_belong_together(three_d_ident, spoil, said):
     spoil(three_d_ident)
-    with pytest.raises(UserError, match=said):
-        LatentImages(three_d_ident)
+    user_error(said, LatentImages, three_d_ident)

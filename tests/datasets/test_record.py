@@ -8,6 +8,7 @@ import pytest
 
 from datasets.record import check_generated, make_record, record_of, recorded_count
 from datasets.writer import describe
+from tests.files import user_error
 from utils.cli import UserError
 
 
@@ -34,8 +35,7 @@ def test_a_folder_without_a_record_is_a_users_own(tmp_path):
                                              ({"selection": "odd"}, "selection is 'odd', which is neither of")])
 def test_what_no_command_writes_is_refused(tmp_path, wrong, said):
     (tmp_path / "dataset.json").write_text(json.dumps(wrong))
-    with pytest.raises(UserError, match=said):
-        record_of(tmp_path)
+    user_error(said, record_of, tmp_path)
 
 
 @dataclass(frozen=True)

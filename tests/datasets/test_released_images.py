@@ -149,8 +149,7 @@ def test_another_number_of_images(server, command, refuses, tmp_path):
     ({"../x.jpg": b"", **images()}, "holds '../x.jpg', which could leave the folder; it is kept, and nothing was unp"),
     (images(padding=400_000), "holds 2.3 MB when unpacked, more than the 1.5 MB it may have; it is kept"),
     ({f"{i}/": b"" for i in range(10_013)}, "holds 10,013 files and folders, more than the 10,012 it may hold; it is"),
-    ({f"train/{i}.jpg": b"<html>" for i in range(6)}, "holds what is no image .*/0.jpg is not an image .*; remove it"),
-])
+    ({f"train/{i}.jpg": b"<html>" for i in range(6)}, "holds what is no image .*/0.jpg is not an image .*; remove it")])
 def test_what_may_be_right_is_kept_and_can_be_removed(server, command, refuses, tmp_path, files, match):
     server.files[PATH] = zipped(files)
     for _ in range(2):
@@ -178,8 +177,7 @@ def test_what_was_unpacked_of_another_archive_is_not_taken_for_this_one(server, 
     ({"status": 404}, "stat-wmm.zip cannot be fetched: the server says 404 Not Found"),
     ({"kind": "text/html"}, "stat-wmm.zip is a web page, not the file"),
     ({"status": 500}, "could not be fetched .*see that there is a network and run the same command again"),
-    ({"files": {PATH: b"<html>"}}, "damaged, or no zip archive .*; it came from .* and was removed: run the same"),
-])
+    ({"files": {PATH: b"<html>"}}, "damaged, or no zip archive .*; it came from .* and was removed: run the same")])
 def test_what_a_server_has_not_leaves_nothing_and_can_be_had_later(server, command, refuses, tmp_path, set_up, match):
     before = {name: getattr(server, name) for name in set_up}
     for values in (set_up, before):

@@ -10,6 +10,7 @@ from datasets import small_photos
 from datasets.folder import labelled_images, read_rgb
 from datasets.record import RECORD, make_record
 from datasets.small_photos import write_small_photos
+from tests.files import user_error
 from utils.cli import UserError
 from utils.files import read_json
 
@@ -48,18 +49,13 @@ def check(root):
     assert {path.name for path in root.iterdir()} == {".lock", RECORD, "download", "train", "val"}
 
 
-def test_pixels_and_classes_are_kept(tmp_path, cifar10):
+def test_pixels_and_classes_are_kept_and_a_whole_folder_needs_no_download(tmp_path, cifar10, monkeypatch):
     write_small_photos("cifar10", tmp_path)
     check(tmp_path)
-
-
-def test_a_whole_folder_needs_no_download(tmp_path, cifar10, monkeypatch):
-    write_small_photos("cifar10", tmp_path)
     shutil.rmtree(tmp_path / "download")
     monkeypatch.setitem(small_photos.DATASETS, "cifar10", None)
     write_small_photos("cifar10", tmp_path)
-    with pytest.raises(UserError, match="holds other files"):
-        write_small_photos("fashion_mnist", tmp_path)
+    user_error("holds other files", write_small_photos, "fashion_mnist", tmp_path)
 
 
 @pytest.mark.parametrize(("split", "last"), [("train", 3), ("val", 2)])
@@ -78,8 +74,7 @@ def test_a_stopped_run_leaves_nothing_that_looks_whole_and_goes_on(tmp_path, cif
         patch.setitem(small_photos.DATASETS, "cifar10", Stopped)
         with pytest.raises(KeyboardInterrupt):
             write_small_photos("cifar10", tmp_path)
-    with pytest.raises(UserError, match="is not there"):
-        labelled_images(tmp_path, split)
+    user_error("is not there", labelled_images, tmp_path, split)
     begun = {path: path.stat().st_ino for path in tmp_path.rglob("*.png")}
     assert not (tmp_path / RECORD).exists() and len(begun) == last + (6 if split == "val" else 0)
     write_small_photos("cifar10", tmp_path)
@@ -107,6 +102,5 @@ def test_a_download_that_fails_says_why_and_what_to_do(tmp_path, monkeypatch, re
 
 def test_other_files_are_left_alone(tmp_path):
     (tmp_path / "train/cat").mkdir(parents=True)
-    with pytest.raises(UserError, match="holds other files"):
-        write_small_photos("cifar10", tmp_path)
+    user_error("holds other files", write_small_photos, "cifar10", tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["train", "cat"]

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import sys
-import zipfile
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from PIL import Image
 from datasets import small_photos, tiny_imagenet
 from datasets.folder import labelled_images, read_rgb
 from datasets.record import RECORD
+from tests.files import zipped
 from utils.files import read_json
 
 TOP = "tiny-imagenet-200/"
@@ -38,18 +38,10 @@ def members() -> dict[str, bytes]:
     return {TOP + name: data for name, data in found.items()}
 
 
-def packed(files: dict[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
-        for name, data in files.items():
-            written.writestr(name, data)
-    return file.getvalue()
-
-
 @pytest.fixture
 def archive(tmp_path):
     path = tmp_path / "tiny.zip"
-    path.write_bytes(packed(members()))
+    path.write_bytes(zipped(members()))
     return path
 
 
@@ -97,7 +89,7 @@ def test_every_second_class(command, archive, tmp_path, refuses):
 
 
 def test_a_download_is_checked_and_resumed(server, command, refuses, tmp_path, monkeypatch):
-    body = packed(members())
+    body = zipped(members())
     monkeypatch.setattr(tiny_imagenet, "URL", server.url + PATH)
     monkeypatch.setattr(tiny_imagenet, "SIZE", len(body))
     monkeypatch.setattr(tiny_imagenet, "MD5", hashlib.md5(body).hexdigest())
@@ -136,7 +128,7 @@ def test_a_stopped_run_goes_on(command, archive, tmp_path, monkeypatch):
     ("train/n02/images/", "lacks train images that it should hold: n02"),
     ("val/images/val_3.JPEG", "lacks val images that it should hold: .*val_3.JPEG")])
 def test_archives_that_lack_something(gone, said, archive, refuses):
-    archive.write_bytes(packed({name: data for name, data in members().items() if not name.startswith(TOP + gone)}))
+    archive.write_bytes(zipped({name: data for name, data in members().items() if not name.startswith(TOP + gone)}))
     refuses(said, "--archive", archive)
 
 

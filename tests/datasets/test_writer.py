@@ -22,6 +22,7 @@ from datasets.folder import list_images
 from datasets.record import make_record
 from datasets.writer import write_image_folder
 from generators.dead_leaves import DeadLeaves
+from tests.files import user_error
 from utils.cli import UserError
 from utils.files import locked
 
@@ -65,8 +66,7 @@ def test_layout_record_and_pixels(tmp_path):
     software = record.pop("software")
     assert record == make_record("ramps", "generated", {"train": 1003}, process="Ramps",
                                  parameters={"colour": "grey"}, seed=0, resolution=8, format="png")
-    assert {"python", "numpy", "pillow"} <= software.keys()
-    assert len(list_images(tmp_path / "a")) == 1003
+    assert {"python", "numpy", "pillow"} <= software.keys() and len(list_images(tmp_path / "a")) == 1003
     write(tmp_path / "b", 1)
     with Image.open(tmp_path / "b/train/00000000/00000000.jpg") as image:
         assert image.format == "JPEG" and image.quantization[0][0] == 2  # 16 of the standard's table, scaled to q95
@@ -90,8 +90,7 @@ def test_killed_and_started_again(tmp_path):
     process.wait()
     (folder / ".00000999.jpg.1.tmp").write_bytes(b"half an image")
     assert len(list((tmp_path / "stopped/train").rglob("*.jpg"))) < 2500
-    with pytest.raises(UserError, match="still being generated"):
-        list_images(tmp_path / "stopped")
+    user_error("still being generated", list_images, tmp_path / "stopped")
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*.jpg")}
     subprocess.run(stopped, cwd=ROOT, check=True, capture_output=True, timeout=120)
     assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")  # also: no leftovers
@@ -133,54 +132,44 @@ def test_missing_images_are_made_again_and_more_can_be_added(tmp_path):
     write(tmp_path / "a", 120)
     write(tmp_path / "b", 200)
     (tmp_path / "a/train/00000000/00000017.jpg").unlink()
-    assert write(tmp_path / "a", 120) == 1
-    assert write(tmp_path / "a", 200) == 80
+    assert write(tmp_path / "a", 120) == 1 and write(tmp_path / "a", 200) == 80
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
-    with pytest.raises(UserError, match=r"200 images, more than the 120"):
-        write(tmp_path / "a", 120)
+    user_error(r"200 images, more than the 120", write, tmp_path / "a", 120)
 
 
 @pytest.mark.parametrize("change, said", [
     ({"process": Ramps(seed=1)}, "seed was 0, now 1"), ({"process": Ramps(resolution=9)}, "resolution was 8, now 9"),
     ({"process": Ramps(colour="blue")}, "parameters.colour was 'grey', now 'blue'"),
-    ({"image_format": "png"}, "format was 'jpg', now 'png'"),
-])
+    ({"image_format": "png"}, "format was 'jpg', now 'png'")])
 def test_another_record_is_refused_and_nothing_changes(tmp_path, change, said):
     write(tmp_path)
     before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
-    with pytest.raises(UserError, match=rf"another dataset \({said}\); choose"):
-        write(tmp_path, 300, **change)
+    user_error(rf"another dataset \({said}\); choose", write, tmp_path, 300, **change)
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
 
 
 def test_folders_with_something_else_are_refused(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"not ours")
-    with pytest.raises(UserError, match=r"no dataset\.json"):
-        write(tmp_path)
-    with pytest.raises(UserError, match="is a file"):
-        write(tmp_path / "holiday.jpg")
+    user_error(r"no dataset\.json", write, tmp_path)
+    user_error("is a file", write, tmp_path / "holiday.jpg")
     assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "dataset.json").write_text("[]")
-    with pytest.raises(UserError, match="was not generated"):
-        write(tmp_path / "list")
+    user_error("was not generated", write, tmp_path / "list")
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_rendering(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(Ramps, "render", None)
-    with pytest.raises(UserError, match="file is a file; choose another --output"):
-        write(tmp_path / "file" / "out")
+    user_error("file is a file; choose another --output", write, tmp_path / "file" / "out")
     monkeypatch.setattr("os.access", lambda path, mode: False)  # what a folder without permission answers
-    with pytest.raises(UserError, match="is not writable; choose another --output"):
-        write(tmp_path / "out")
+    user_error("is not writable; choose another --output", write, tmp_path / "out")
 
 
 @pytest.mark.parametrize("options", [{"samples": 0}, {"samples": 10**8 + 1}, {"workers": 0}, {"image_format": "gif"},
                                      {"rank": 2, "world_size": 2}])
 def test_senseless_requests_are_refused(tmp_path, options):
-    with pytest.raises(UserError, match=r"cannot write|more than the 100,000,000"):
-        write(tmp_path / "a", **options)
+    user_error(r"cannot write|more than the 100,000,000", write, tmp_path / "a", **options)
     assert not (tmp_path / "a").exists()
 
 
@@ -218,8 +207,7 @@ def test_writers_that_start_together_agree_on_one_record(tmp_path, start):
 def test_shards_are_disjoint_and_make_the_whole(tmp_path):
     write(tmp_path / "whole", 3500)
     counts = [write(tmp_path / "parts", 3500, rank=rank, world_size=3) for rank in range(3)]
-    assert counts == [1500, 1000, 1000]
-    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+    assert counts == [1500, 1000, 1000] and digest(tmp_path / "parts") == digest(tmp_path / "whole")
     assert write(tmp_path / "parts", 3500, rank=1, world_size=3) == write(tmp_path / "parts", 3500) == 0
 
 
@@ -230,15 +218,13 @@ def test_overlapping_writers_refuse(tmp_path, held, allowed):
         if allowed:
             assert write(tmp_path, 50, rank=0, world_size=2) == 49
         else:
-            with pytest.raises(UserError, match="being written by another process"):
-                write(tmp_path, 50, rank=0, world_size=2)
+            user_error("being written by another process", write, tmp_path, 50, rank=0, world_size=2)
             assert len(list((tmp_path / "train").rglob("*.jpg"))) == 1
 
 
 def test_too_small_a_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(writer.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 2**20}))
-    with pytest.raises(UserError, match=r"needs about 3\.9 MB for 1000 images, but 1\.0 MB are free"):
-        write(tmp_path / "a", 1000)
+    user_error(r"needs about 3\.9 MB for 1000 images, but 1\.0 MB are free", write, tmp_path / "a", 1000)
     assert not (tmp_path / "a").exists()
 
 
@@ -273,8 +259,7 @@ class Fatal(Ramps):
 
 
 def test_a_killed_worker_is_one_line_and_a_fault_is_a_traceback(tmp_path):
-    with pytest.raises(UserError, match="worker process was killed"):
-        write(tmp_path / "a", 200, Fatal(), workers=2)
+    user_error("worker process was killed", lambda: write(tmp_path / "a", 200, Fatal(), workers=2))
     assert write(tmp_path / "b", 40, Fatal()) == 40  # and this process lives
     with pytest.raises(ZeroDivisionError, match="a fault of the process"):  # which keeps its traceback
         write(tmp_path / "c", 200, Fatal(broken=True), workers=2)
@@ -286,8 +271,7 @@ def test_a_killed_worker_is_one_line_and_a_fault_is_a_traceback(tmp_path):
     (lambda images: images[:-1], "but gives a ndarray uint8 [3, 8, 8, 3]"),
     (lambda images: images[:, :, :, :1], "but gives a ndarray uint8 [4, 8, 8, 1]"),
     (lambda images: images[:, ::2], "but gives a ndarray uint8 [4, 4, 8, 3]"),
-    (lambda images: list(images), "but gives a list without a dtype []"),
-])
+    (lambda images: list(images), "but gives a list without a dtype []")])
 def test_a_process_that_returns_another_thing_is_told_so(tmp_path, change, said):
     @dataclass(frozen=True)
     class Other(Ramps):

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from tests.files import user_error
 from utils.cli import UserError
 
 from .test_writer import Ramps, digest, write
@@ -39,15 +40,12 @@ def test_images_of_another_law_are_not_added(tmp_path, monkeypatch, image_format
     before = digest(tmp_path), (tmp_path / "dataset.json").read_bytes()
     monkeypatch.setattr(Noise, "changed", changed)
     match = rf"0000\d+\.{image_format} is not what Noise makes now: .* remove {tmp_path} to"
-    with pytest.raises(UserError, match=match):
-        write(tmp_path, 100, Noise(), image_format=image_format)
+    user_error(match, lambda: write(tmp_path, 100, Noise(), image_format=image_format))
     assert before == (digest(tmp_path), (tmp_path / "dataset.json").read_bytes())
     if changed == "another draw":  # of a folder that is finished, one image is enough
-        with pytest.raises(UserError, match=match):
-            write(tmp_path, 70, Noise(), image_format=image_format)
+        user_error(match, lambda: write(tmp_path, 70, Noise(), image_format=image_format))
     (tmp_path / f"train/00000000/00000003.{image_format}").unlink()
-    with pytest.raises(UserError, match=match):
-        write(tmp_path, 70, Noise(), image_format=image_format)
+    user_error(match, lambda: write(tmp_path, 70, Noise(), image_format=image_format))
     with pytest.raises(UserError, match=match):  # the first of another's shard, which has no images yet
         write(tmp_path, 2000, Noise(), image_format=image_format, rank=1, world_size=2)
 

@@ -12,7 +12,7 @@ from datasets.record import RECORD
 from generators import contact_sheet
 from generators.contact_sheet import GAP, LINE, TILE, block, overview, source_of
 from generators.named import make_process
-from utils.cli import UserError
+from tests.files import user_error
 
 
 def test_a_name_is_rendered_and_lettered():
@@ -43,8 +43,7 @@ def test_a_folder_made_here_carries_the_letter_of_its_dataset(make_images, tmp_p
                                         ("data/nothing", "data/nothing is not a folder"),
                                         ("feature_vis-dead_leaves", "pass --encoder")])
 def test_an_unknown_source_is_refused(name, said):
-    with pytest.raises(UserError, match=said):
-        source_of(name, 0, "")
+    user_error(said, source_of, name, 0, "")
 
 
 def test_the_name_of_a_folder_need_not_be_text(make_images, tmp_path, monkeypatch, end):

@@ -11,8 +11,8 @@ from generators import dead_leaves_textures
 from generators.dead_leaves import ORDERS
 from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images
 from generators.named import make_process
+from tests.files import user_error
 from tests.generators.plain_generators import dead_leaves_textured
-from utils.cli import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +61,7 @@ def test_images_do_not_depend_on_the_request_nor_leaves_on_the_textures(textures
         np.testing.assert_array_equal(process.render(chunk), together[chunk])
     others = TexturedLeaves(resolution=40, textures=str(make_images(tmp_path / "others", FEWEST + 1, seed=1)))
     np.testing.assert_array_equal(others.labels_and_leaves(2)[0], process.labels_and_leaves(2)[0])
-    assert not np.array_equal(others.render([2]), together[2:3])
-    assert others.contents() != process.contents()
+    assert not np.array_equal(others.render([2]), together[2:3]) and others.contents() != process.contents()
 
 
 def test_the_record_holds_the_pixels_fingerprint_and_not_the_path(textures):
@@ -98,8 +97,7 @@ def test_textures_of_another_law_are_refused(tmp_path, monkeypatch):
     texture_images.cache_clear()
     for path in first.parent.iterdir():
         Image.fromarray(255 - np.asarray(Image.open(path))).save(path, quality=95)
-    with pytest.raises(UserError, match=r"is not what StatisticalModel makes now: .*remove \S*stat-spectrum_color-32 "):
-        process.render([0])
+    user_error(r"is not what StatisticalModel makes now: .*remove \S*stat-spectrum_color-32 ", process.render, [0])
     assert first.exists()
 
 
@@ -110,15 +108,12 @@ def test_a_folder_of_textures_is_only_read(textures, tmp_path):
 
 
 def test_textures_that_cannot_be_used_are_refused_at_once(make_images, tmp_path):
-    with pytest.raises(UserError, match="nowhere"):
-        TexturedLeaves(textures=str(tmp_path / "nowhere"))
+    user_error("nowhere", lambda: TexturedLeaves(textures=str(tmp_path / "nowhere")))
     few = make_images(tmp_path / "few", 3)
-    with pytest.raises(UserError, match=f"3 images, and textures take {FEWEST}"):
-        TexturedLeaves(textures=str(few))
+    user_error(f"3 images, and textures take {FEWEST}", lambda: TexturedLeaves(textures=str(few)))
     broken = make_images(tmp_path / "broken", FEWEST)
     next(broken.rglob("*.jpg")).write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"\.jpg"):
-        TexturedLeaves(textures=str(broken))
+    user_error(r"\.jpg", lambda: TexturedLeaves(textures=str(broken)))
     assert not (tmp_path / "textures").exists(), "nothing is left"
 
 
@@ -127,6 +122,5 @@ def test_a_failure_leaves_what_was_there_before(make_images, tmp_path):
     TexturedLeaves(resolution=16, textures=str(folder)).render([0])
     before = sorted((tmp_path / "textures").rglob("packed-16*"))
     next(folder.rglob("*.jpg")).write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"\.jpg"):
-        TexturedLeaves(resolution=24, textures=str(folder))
+    user_error(r"\.jpg", lambda: TexturedLeaves(resolution=24, textures=str(folder)))
     assert len(before) == 2 and all(path.exists() for path in before)

@@ -8,7 +8,7 @@ from datasets.writer import describe
 from generators.mixture import BLOCK, Mixture, drawn_components, parse_components, place
 from generators.named import make_process
 from models.checkpoint import random_encoder, save_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 TWO = "dead_leaves-squares=0.3 stat-spectrum=0.7"
 
@@ -54,11 +54,9 @@ def test_components_come_in_their_shares():
     ("stat-spectrum=-1 dead_leaves-mixed=2", "above 0"),
     ("stat-spectrum=nan", "above 0"),
     ("stat-spectrum=0.5 stat-spectrum=0.5", "stands twice"),
-    ("mixed-4=1", "is a mixture itself"),
-])
+    ("mixed-4=1", "is a mixture itself")])
 def test_mistakes_are_refused_at_once(components, said):
-    with pytest.raises(UserError, match=said):
-        Mixture(components, resolution=16)
+    user_error(said, Mixture, components, resolution=16)
 
 
 def test_the_record_says_what_the_components_are_and_never_where(tmp_path):
@@ -70,8 +68,7 @@ def test_the_record_says_what_the_components_are_and_never_where(tmp_path):
     assert record["components"]["feature_vis-random"]["encoder"] == "random"
     assert record["components"]["stylegan-random"]["precision"] in ("bfloat16", "float32")
     assert str(tmp_path) not in str(describe(mixture, "name", 3, "jpg"))
-    with pytest.raises(UserError, match="none of the components needs an --encoder"):
-        Mixture("stat-spectrum=1", str(path), 32)
+    user_error("none of the components needs an --encoder", lambda: Mixture("stat-spectrum=1", str(path), 32))
 
 
 def test_parsing():

@@ -12,7 +12,7 @@ from generators import dead_leaves_textures, torch_process
 from generators.dead_leaves_textures import FEWEST
 from generators.named import find, make_process, named_datasets, needs, process_class, published_size, settings
 from models.checkpoint import random_encoder, save_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 
 @pytest.fixture
@@ -57,8 +57,7 @@ def test_figure_letters_are_distinct_and_fourteen_were_trained():
 
 
 def test_unknown_name_lists_the_names():
-    with pytest.raises(UserError, match=r"'dead_leaf'.*dead_leaves-squares.*stat-spectrum"):
-        make_process("dead_leaf")
+    user_error(r"'dead_leaf'.*dead_leaves-squares.*stat-spectrum", make_process, "dead_leaf")
 
 
 def test_every_process_module_is_named():
@@ -92,8 +91,7 @@ def test_settings_are_the_parameters_left_open():
     ("variant=random", "a parameter of stylegan-oriented: tie, draw, resolution"), ("draw", "write PARAMETER=VALUE"),
     ("draw=two", "draw should be of type int, not 'two'")])
 def test_settings_that_cannot_be(pair, said):
-    with pytest.raises(UserError, match=said):
-        settings("stylegan-oriented", [pair])
+    user_error(said, settings, "stylegan-oriented", [pair])
 
 
 def test_sizes():

@@ -67,7 +67,6 @@ def test_one_thread_and_no_gradients_meanwhile():
     try:
         seen = []
         Numbers(lambda number: seen.append((torch.get_num_threads(), torch.is_grad_enabled()))).render([0])
-        assert seen == [(1, False)]
-        assert (torch.get_num_threads(), torch.is_grad_enabled()) == (2, True)
+        assert seen == [(1, False)] and (torch.get_num_threads(), torch.is_grad_enabled()) == (2, True)
     finally:
         torch.set_num_threads(1)

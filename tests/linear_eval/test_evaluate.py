@@ -10,7 +10,7 @@ from linear_eval.baselines import mean_colours
 from linear_eval.evaluate import evaluate, identity
 from linear_eval.rows import baseline_row, random_row
 from linear_eval.task import balanced_order
-from utils.cli import UserError
+from tests.files import user_error
 
 CPU = torch.device("cpu")
 
@@ -34,8 +34,7 @@ def test_nothing_is_chosen_on_the_validation_set(task):
     task.val.labels = np.roll(task.val.labels, 4)
     task.val._pixels[:] = 255 - task.val._pixels
     after = evaluate(task, row, device=CPU)[0]
-    assert after["accuracy"] != before["accuracy"]
-    assert after["probe"] == before["probe"]
+    assert after["accuracy"] != before["accuracy"] and after["probe"] == before["probe"]
 
 
 def test_several_limits_equal_one_at_a_time(task):
@@ -79,10 +78,8 @@ def test_result_has_no_path_or_host_name(task, folder):
 
 def test_limits_that_cannot_be(task):
     row = baseline_row("mean colours")
-    with pytest.raises(UserError, match="more than the 24"):
-        identity(task, row, "cached", 25, 0)
-    with pytest.raises(UserError, match="3 classes"):
-        identity(task, row, "cached", 2, 0)
+    user_error("more than the 24", identity, task, row, "cached", 25, 0)
+    user_error("3 classes", identity, task, row, "cached", 2, 0)
 
 
 def test_a_row_can_be_any_function(task):

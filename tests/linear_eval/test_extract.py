@@ -17,7 +17,7 @@ from linear_eval.extract import extract
 from linear_eval.rows import baseline_row, encoder_row, random_row
 from linear_eval.task import Split, load_task
 from models import random_encoder, save_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -126,8 +126,7 @@ def test_goes_on_after_the_last_whole_batch(split, row, tmp_path, monkeypatch):
     lambda path: os.truncate(path, 300),
     lambda path: os.truncate(path, 0),
     lambda path: path.write_bytes(path.read_bytes()[:-40] + bytes(40)),
-    lambda path: path.with_suffix(".json").write_text("{}"),
-])
+    lambda path: path.with_suffix(".json").write_text("{}")])
 def test_a_damaged_file_is_made_again(split, row, tmp_path, spoil):
     kept = extract(row, split, CPU, cache=tmp_path).clone()
     path = next(tmp_path.glob("*.npy"))
@@ -190,6 +189,5 @@ def test_damaged_encoder_is_refused(split, tmp_path):
     model.blocks[5][1].weight.data[0] = float("nan")
     object.__setattr__(row, "features", lambda images: torch.full((len(images), 3), torch.nan))
     for cache in (None, tmp_path / "features"):
-        with pytest.raises(UserError, match="random initialisation gives features that are not finite"):
-            extract(row, split, CPU, cache=cache)
+        user_error("random initialisation gives features that are not finite", extract, row, split, CPU, cache=cache)
     assert not list((tmp_path / "features").glob("*.npy"))

@@ -6,7 +6,7 @@ from torchvision import transforms
 
 from linear_eval.features import decode, encoder_features
 from models import SmallAlexNet, random_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def test_decode_is_torchvisions_evaluation_transform(folder):
 def test_decode_names_the_corrupt_file(folder):
     bad = folder / "train" / "red" / "3.png"
     bad.write_bytes(bad.read_bytes()[:60])
-    with pytest.raises(UserError, match=r"red/3\.png"):
-        decode(sorted((folder / "train").rglob("*.png")))
+    user_error(r"red/3\.png", lambda: decode(sorted((folder / "train").rglob("*.png"))))
 
 
 @pytest.mark.parametrize("layer", ["conv2", "fc6", "fc8"])
@@ -44,8 +43,7 @@ def test_features_are_those_of_one_image_at_a_time(images, layer):
 def test_encoder_stays_frozen(images):
     model = random_encoder(0, width=0.05).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert not encoder_features(model, "fc6")(torch.from_numpy(images)).requires_grad
-    assert not model.training
+    assert not encoder_features(model, "fc6")(torch.from_numpy(images)).requires_grad and not model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
@@ -53,10 +51,8 @@ def test_bfloat16_features_are_close_and_float32(images):
     model = random_encoder(0, width=0.05)
     exact, fast = (encoder_features(model, "fc6", dtype)(torch.from_numpy(images))
                    for dtype in (torch.float32, torch.bfloat16))
-    assert fast.dtype == torch.float32
-    assert (fast - exact).norm() < 0.03 * exact.norm()
+    assert fast.dtype == torch.float32 and (fast - exact).norm() < 0.03 * exact.norm()
 
 
 def test_unknown_layer():
-    with pytest.raises(UserError, match="conv1"):
-        encoder_features(random_encoder(0, width=0.05), "fc9")
+    user_error("conv1", lambda: encoder_features(random_encoder(0, width=0.05), "fc9"))

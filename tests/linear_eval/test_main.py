@@ -12,6 +12,7 @@ from linear_eval import __main__ as command
 from linear_eval import probe_cached
 from linear_eval.results import read_results
 from models import random_encoder, save_encoder
+from tests.files import user_error
 from utils.cli import UserError, run
 
 ROOT = Path(__file__).parents[2]
@@ -56,14 +57,12 @@ def test_result_and_repetition(folder, encoder, tmp_path, monkeypatch, capsys):
     (("--layer", "fc7"), "layer was 'fc6', now 'fc7'"),
     (("--precision", "bfloat16"), "precision was 'float32', now 'bfloat16'"),
     (("--train-limit", 9), r"counts(\.train)? was"),
-    (("--baselines",), "without --baselines"),
-])
+    (("--baselines",), "without --baselines")])
 def test_another_result_is_never_overwritten(folder, encoder, tmp_path, monkeypatch, changed, said):
     arguments = ("--data", folder, "--encoder", encoder, "--output", tmp_path / "result.json", "--precision", "float32")
     call(monkeypatch, *arguments)
     before = (tmp_path / "result.json").read_bytes()
-    with pytest.raises(UserError, match=said):
-        call(monkeypatch, *arguments, *changed)
+    user_error(said, call, monkeypatch, *arguments, *changed)
     assert (tmp_path / "result.json").read_bytes() == before
 
 
@@ -76,8 +75,7 @@ def test_other_images_under_the_same_names_are_another_task(folder, tmp_path, mo
     red.rename(tmp_path / "kept")
     blue.rename(red)
     (tmp_path / "kept").rename(blue)
-    with pytest.raises(UserError, match=r"holds another result \(contents_sha256 was"):
-        call(monkeypatch, *arguments)
+    user_error(r"holds another result \(contents_sha256 was", call, monkeypatch, *arguments)
 
 
 @pytest.mark.slow
@@ -102,8 +100,7 @@ BAD = {
     "fewer than classes": (None, ("--train-limit", "2"), "3 classes"),
     "limit too large": (None, ("--train-limit", "25"), "more than the 24"),
     "one image a class": (None, ("--train-limit", "3"), "at least one class"),
-    "no such GPU": (None, ("--gpus", "99"), "GPU 99 is not there"),
-}
+    "no such GPU": (None, ("--gpus", "99"), "GPU 99 is not there")}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -115,8 +112,7 @@ def test_bad_input(folder, tmp_path, monkeypatch, case):
         monkeypatch.setattr(sys, "argv", ["linear_eval", "--gpus", "--data", str(folder), "--baseline", "mean colours",
                                           "--output", str(tmp_path / "result.json"), *further])
         command.main()
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "result.json").exists()
+    assert "\n" not in str(error.value) and not (tmp_path / "result.json").exists()
 
 
 def test_wrong_checkpoint(folder, tmp_path, monkeypatch):
@@ -141,22 +137,18 @@ def test_output_that_is_something_else_is_left_alone(folder, tmp_path, monkeypat
         with pytest.raises(UserError, match=r"notes\.json"):
             call(monkeypatch, "--data", folder, "--baseline", "raw pixels", "--output", tmp_path / "notes.json")
         assert (tmp_path / "notes.json").read_text() == content
-    with pytest.raises(UserError, match="is a folder"):
-        call(monkeypatch, "--data", folder, "--baseline", "raw pixels", "--output", tmp_path)
+    user_error("is a folder", call, monkeypatch, "--data", folder, "--baseline", "raw pixels", "--output", tmp_path)
 
 
 @pytest.mark.parametrize(("fact", "value"), [
     ("accuracy", float("nan")), ("accuracy", "40"), ("standard_error", "1"), ("baselines", [{"accuracy": 3}]),
-    ("baselines", [None]), ("seed", -1),
-])
+    ("baselines", [None]), ("seed", -1)])
 def test_a_result_that_was_edited_is_one_line(folder, tmp_path, monkeypatch, fact, value):
     arguments = ("--data", folder, "--baseline", "mean colours", "--output", tmp_path / "result.json")
     call(monkeypatch, *arguments)
     result = json.loads((tmp_path / "result.json").read_text())
     (tmp_path / "result.json").write_text(json.dumps(result | {fact: value}))
-    with pytest.raises(UserError, match=r"result\.json (has|is not)") as error:
-        call(monkeypatch, *arguments)
-    assert "\n" not in str(error.value)
+    user_error(r"result\.json (has|is not)", call, monkeypatch, *arguments)
 
 
 def test_seeds_are_those_that_tables_take(folder, tmp_path, monkeypatch, capsys):

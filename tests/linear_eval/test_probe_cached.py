@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from linear_eval.probe_cached import BOUND, LogisticRegression, Standardise, best, choose_l2, fit_probe, split_held_out
-from utils.cli import UserError
+from tests.files import user_error
 
 
 def planted(n: int, noise: float = 1.0, d: int = 30, classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,17 +95,12 @@ def test_choice_is_best_of_its_path_and_depends_on_seed_alone():
     assert tried == sorted(tried, reverse=True) and max(tried) >= 10 and min(tried) <= 1e-5  # no stop on the way
 
 
-def test_of_equals_the_middle_one_is_chosen():
-    assert best(dict.fromkeys([1, 0, -1, -2, -3], 100.0)) == -1
-    assert best({1: 40.0, 0: 100.0, -1: 100.0, -2: 100.0, -3: 40.0}) == -1
-
-
-def test_a_lucky_value_is_not_chosen():
-    assert best({1: 40.0, 0.5: 62.5, 0: 52.0, -0.5: 60.0, -1: 62.0, -1.5: 60.0, -2: 55.0, -2.5: 50.0}) == -1
-
-
-def test_what_rises_to_an_end_is_chosen_there():
-    assert best({1: 50.0, 0: 40.0, -1: 30.0}) == 1 and best({1: 30.0, 0: 40.0, -1: 50.0}) == -1
+@pytest.mark.parametrize(("accuracy", "chosen"), [
+    (dict.fromkeys([1, 0, -1, -2, -3], 100.0), -1), ({1: 40.0, 0: 100.0, -1: 100.0, -2: 100.0, -3: 40.0}, -1),
+    ({1: 40.0, 0.5: 62.5, 0: 52.0, -0.5: 60.0, -1: 62.0, -1.5: 60.0, -2: 55.0, -2.5: 50.0}, -1),  # not by luck
+    ({1: 50.0, 0: 40.0, -1: 30.0}, 1), ({1: 30.0, 0: 40.0, -1: 50.0}, -1)])  # what rises to an end
+def test_the_middle_of_what_is_best_is_chosen(accuracy, chosen):
+    assert best(accuracy) == chosen
 
 
 def test_choice_is_that_of_scikit_learns_grid_search():
@@ -148,5 +143,4 @@ def test_held_out_takes_a_fifth_of_every_class():
 
 
 def test_one_image_a_class_leaves_nothing_to_choose_on():
-    with pytest.raises(UserError, match="at least one class"):
-        fit_probe(torch.randn(3, 5), torch.arange(3), 3, seed=0)
+    user_error("at least one class", lambda: fit_probe(torch.randn(3, 5), torch.arange(3), 3, seed=0))

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -8,7 +7,7 @@ from linear_eval.baselines import mean_colours, raw_pixels
 from linear_eval.features import encoder_features
 from linear_eval.probe_paper import RandomViews, train_linear
 from models import random_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 CPU = torch.device("cpu")
 
@@ -49,8 +48,7 @@ def test_views_are_functions_of_seed_and_item(task):
     assert torch.equal(torch.get_rng_state(), state)
     assert image.dtype == torch.uint8 and image.shape == (64, 64, 3) and label == task.train.labels[3]
     torch.manual_seed(6)
-    assert torch.equal(image, views[1][3][0])
-    assert not torch.equal(image, views[2][3][0])
+    assert torch.equal(image, views[1][3][0]) and not torch.equal(image, views[2][3][0])
     assert not torch.equal(image, views[0][3 + len(task.train.paths)][0])  # the next epoch's view
 
 
@@ -73,8 +71,7 @@ def test_non_finite_loss_stops(task):
     def broken(images: torch.Tensor) -> torch.Tensor:
         return mean_colours(images) * np.inf
 
-    with pytest.raises(UserError, match="not finite"):
-        train_linear(broken, task.train.paths, task.train.labels, 3, seed=0, device=CPU, epochs=1)
+    user_error("not finite", train_linear, broken, task.train.paths, task.train.labels, 3, seed=0, device=CPU, epochs=1)
 
 
 def test_every_image_is_seen_once_an_epoch(task, monkeypatch):

@@ -12,9 +12,8 @@ import torch
 from linear_eval import released_encoders
 from linear_eval.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder
-from tests.files import listed, saved
+from tests.files import listed, saved, user_error
 from training.trained import encoder_of
-from utils.cli import UserError
 from utils.run_folder import RunFolder
 
 SMALL = "/encoders/small_scale/stat-wmm/encoder.pth"
@@ -78,8 +77,7 @@ def test_what_evaluates_finds_it_and_what_trains_leaves_it_alone(command, tmp_pa
     folder = tmp_path / "encoders/small_scale/stat-wmm"
     assert find_encoders([str(tmp_path / "encoders")]) == [("stat-wmm", 0, str(folder / "encoder.pth"))]
     assert encoder_of(folder) == "downloaded"
-    with pytest.raises(UserError, match=r"holds files but no config\.json"):
-        RunFolder.check(folder, {"seed": 0})
+    user_error(r"holds files but no config\.json", RunFolder.check, folder, {"seed": 0})
 
 
 def test_what_is_no_such_encoder_is_removed_and_can_be_had_anew(server, command, refuses, alexnet, moco, tmp_path):

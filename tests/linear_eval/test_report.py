@@ -11,7 +11,7 @@ from scipy import stats
 from linear_eval import report
 from linear_eval.report import bar_chart, markdown, welch, write_report
 from linear_eval.results import collect, read_results
-from utils.cli import UserError
+from tests.files import user_error
 
 RANDOM = {"encoder": "random initialisation", "layer": "fc6", "width": 0.25}
 SPECTRUM = {"encoder": "stat-spectrum", "layer": "fc6", "width": 0.25}
@@ -28,8 +28,16 @@ def results() -> list[dict]:
         *(result(SPECTRUM, value, seed=i, encoder_sha256=f"sha {i}") for i, value in enumerate((50.0, 51.0, 52.0))),
         *(result(RANDOM, value, seed=i, init_seed=i) for i, value in enumerate((44.0, 45.0))),
         result(RANDOM, 50.0, train=50000, init_seed=0),
-        result({"encoder": "raw pixels"}, 39.0),
-    ]
+        result({"encoder": "raw pixels"}, 39.0)]
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    def command(source: Path) -> None:
+        monkeypatch.setattr(sys, "argv", ["report", str(source), "--output", str(tmp_path / "table")])
+        report.main()
+
+    return command
 
 
 def test_markdown(results):
@@ -56,8 +64,7 @@ def test_csv_says_the_same(results, tmp_path):
 
 
 def test_welch_needs_two_values_a_side():
-    assert welch([1.0], [1.0, 2.0]) is None
-    assert welch([1.0, 1.0], [2.0, 2.0]) == 0
+    assert welch([1.0], [1.0, 2.0]) is None and welch([1.0, 1.0], [2.0, 2.0]) == 0
 
 
 def test_welch_covers_the_truth_in_95_of_100(rounds: int = 1500):
@@ -95,34 +102,31 @@ def test_files_do_not_depend_on_the_order_of_reading(results, tmp_path):
         assert image.width > 600
 
 
-def test_the_command(results, tmp_path, monkeypatch, capsys):
+def test_the_command(results, tmp_path, call, capsys):
     (tmp_path / "a.json").write_text(json.dumps(results[0]))
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / "a.json"), "--output", str(tmp_path / "table")])
-    report.main()
+    call(tmp_path / "a.json")
     written = ["table.md", "table.csv", "accuracy.png"]
     table = (tmp_path / "table" / "table.md").read_text()
     assert capsys.readouterr().out == f"{table}\n{tmp_path / 'table'}: wrote {', '.join(written)}\n"
     assert sorted(path.name for path in (tmp_path / "table").iterdir()) == sorted(written)
 
 
-def test_results_of_the_probe_before_are_named_beside_newer_ones(results, tmp_path, monkeypatch, capsys):
+def test_results_of_the_probe_before_are_named_beside_newer_ones(results, tmp_path, call, capsys):
     newer = [{**each, "contents_sha256": "of now"} for each in results]
     for name, held, warning in (("new", newer, ""), ("old", results, ""), ("both", [*results[1:], newer[0]],
                                                                         "warning: 6 results of protocol cached, ")):
         (tmp_path / name).mkdir()
         for i, each in enumerate(held):
             (tmp_path / name / f"{i}.json").write_text(json.dumps(each))
-        monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / name), "--output", str(tmp_path / "table")])
-        report.main()
+        call(tmp_path / name)
         said = capsys.readouterr().err
         assert said.startswith(warning) and bool(said) == bool(warning)
 
 
-def test_partial_tasks_are_named_in_one_line(results, tmp_path, monkeypatch, capsys):
+def test_partial_tasks_are_named_in_one_line(results, tmp_path, call, capsys):
     for i, task in enumerate(("vtab-svhn", "vtab-dtd", "cifar10")):
         (tmp_path / f"{i}.json").write_text(json.dumps(result(SPECTRUM, 40.0, task=task, task_complete=False)))
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--output", str(tmp_path / "table")])
-    report.main()
+    call(tmp_path)
     assert capsys.readouterr().out.splitlines()[-2] == (
         "left out beside the published figures, because some of their images were missing when they were probed: "
         "vtab-dtd, vtab-svhn")
@@ -142,12 +146,10 @@ def test_results_on_imagenet100_and_vtab_make_tables_of_their_own(results, tmp_p
     assert written == names and all((tmp_path / name).stat().st_size for name in names)
 
 
-def test_two_runs_of_one_cell_leave_nothing_written(results, tmp_path, monkeypatch):
+def test_two_runs_of_one_cell_leave_nothing_written(results, tmp_path, call):
     (tmp_path / "a.json").write_text(json.dumps(results[0]))
     (tmp_path / "b.json").write_text(json.dumps(results[0] | {"encoder_sha256": "other", "accuracy": 10.0}))
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--output", str(tmp_path / "table")])
-    with pytest.raises(UserError, match=r"a.json and .*b.json hold two runs of one cell"):
-        report.main()
+    user_error(r"a.json and .*b.json hold two runs of one cell", call, tmp_path)
     assert not (tmp_path / "table").exists()
 
 

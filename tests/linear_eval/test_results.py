@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from linear_eval.results import Condition, RowKey, Setting, collect, distinct, read_results, settings
+from tests.files import user_error
 from utils.cli import UserError
 
 
@@ -33,8 +34,7 @@ def write(folder: Path, **files: dict) -> list[Path]:
     ({"encoder_sha256": "trained anew", "accuracy": 41.0}, "differ in encoder_sha256 and accuracy"),
     ({"encoder_sha256": "trained anew"}, "differ in encoder_sha256"),
     ({"accuracy": 40.1}, "differ in accuracy"),
-    ({"counts": {"train": 1880, "train_available": 1880, "val": 100, "classes": 47}}, "differ in counts"),
-])
+    ({"counts": {"train": 1880, "train_available": 1880, "val": 100, "classes": 47}}, "differ in counts")])
 def test_two_runs_of_one_cell(tmp_path, change, said):
     sources = write(tmp_path, one=result(), other=result() | change)
     with pytest.raises(UserError) as error:
@@ -48,8 +48,7 @@ def test_two_runs_of_one_cell(tmp_path, change, said):
 def test_two_random_initialisations_under_one_seed(tmp_path):
     row = {"kind": "random_init", "encoder_sha256": None}
     sources = write(tmp_path, one=result(**row, init_seed=0), other=result(**row, init_seed=1))
-    with pytest.raises(UserError, match="differ in init_seed"):
-        collect(read_results(sources))
+    user_error("differ in init_seed", lambda: collect(read_results(sources)))
 
 
 def test_two_image_sets_under_one_name(tmp_path):
@@ -95,21 +94,16 @@ def test_a_baseline_of_two_machines_is_their_mean_unless_they_are_far_apart(tmp_
     [cell] = [values for (row, _), values in collect(read_results(sources)).items() if row.name == "raw pixels"]
     assert cell == [pytest.approx(20.3)]
     write(tmp_path, c=result("c", baselines=[baseline(21.5)]))  # three standard errors from the first
-    with pytest.raises(UserError, match=r"a.json and .*c.json hold two runs"):
-        collect(read_results(sources))
+    user_error(r"a.json and .*c.json hold two runs", lambda: collect(read_results(sources)))
 
 
 def test_bad_sources(tmp_path):
-    with pytest.raises(UserError, match="is not there"):
-        read_results([tmp_path / "none"])
-    with pytest.raises(UserError, match="no results"):
-        read_results([tmp_path])
+    user_error("is not there", read_results, [tmp_path / "none"])
+    user_error("no results", read_results, [tmp_path])
     write(tmp_path, a={})
-    with pytest.raises(UserError, match="not a result"):
-        read_results([tmp_path / "a.json"])
+    user_error("not a result", read_results, [tmp_path / "a.json"])
     write(tmp_path, a=result(baselines=[{"accuracy": 3.0}]))
-    with pytest.raises(UserError, match=r"a baseline in .*a.json is not a result"):
-        read_results([tmp_path])
+    user_error(r"a baseline in .*a.json is not a result", read_results, [tmp_path])
 
 
 @pytest.mark.parametrize(("fact", "value"), [
@@ -119,8 +113,7 @@ def test_bad_sources(tmp_path):
     ("counts", 7), ("counts", {}), ("counts", {"train": "many"}), ("counts", {"train": 0}),
     ("counts", {"train": 20, "train_available": None}), ("counts", {"train": 20, "train_available": 10}),
     ("task_complete", "no"), ("baselines", None), ("precision", 16), ("seed", -1),
-    ("encoder", "caf\udce9"), pytest.param("width", 10**400, id="a huge width"),
-])
+    ("encoder", "caf\udce9"), pytest.param("width", 10**400, id="a huge width")])
 def test_odd_facts_are_one_line_with_the_file(tmp_path, fact, value):
     for row, what in ((result() | {fact: value}, "the result"), (result(baselines=[result() | {fact: value}]),
                                                                  "a baseline")):
@@ -137,8 +130,7 @@ def test_what_is_no_json_file_is_passed_over_and_nan_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     assert len(read_results([tmp_path])) == 1
     write(tmp_path, a=result(accuracy=float("nan")))
-    with pytest.raises(UserError, match=r"a\.json is not valid JSON \(NaN"):
-        read_results([tmp_path])
+    user_error(r"a\.json is not valid JSON \(NaN", read_results, [tmp_path])
 
 
 def test_a_small_tasks_images_are_also_at_most_a_large_number():

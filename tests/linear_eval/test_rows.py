@@ -7,7 +7,7 @@ import torchvision
 
 from linear_eval.rows import encoder_row, random_row
 from models import ResNet50, random_encoder, save_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 CPU = torch.device("cpu")
 
@@ -23,29 +23,18 @@ def test_encoder_row_says_which_encoder(tmp_path):
     torch.testing.assert_close(row.features(images), random_row(0, CPU, width=0.05).features(images))
 
 
-def test_a_download_that_was_changed_since_is_refused(tmp_path):
-    """Its own folder's record only: another file beside it, and a record of something else, say nothing."""
+@pytest.mark.parametrize(("name", "key", "known", "others", "said"), [
+    ("source.json", "sha256", {"file": "encoder.pth"},  # what was downloaded; of other files it says nothing
+     ({"file": "other.pth", "sha256": "0"}, {"origin": "mine"}, [1]), "download it again"),
+    ("done.json", "encoder_sha256", {"steps": 5}, ({"steps": 5},), "exports it again")])  # a run; at first without hash
+def test_an_encoder_that_is_not_what_its_record_says_is_refused(tmp_path, name, key, known, others, said):
     save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
     sha256 = hashlib.sha256((tmp_path / "encoder.pth").read_bytes()).hexdigest()
-    record = {"file": "encoder.pth", "sha256": sha256}
-    for fine in (record, {"file": "other.pth", "sha256": "0"}, {"origin": "mine"}, [1]):
-        (tmp_path / "source.json").write_text(json.dumps(fine))
+    for fine in (*others, {**known, key: sha256}):
+        (tmp_path / name).write_text(json.dumps(fine))
         assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
-    (tmp_path / "source.json").write_text(json.dumps(record))
     save_encoder(random_encoder(1, width=0.05), tmp_path / "encoder.pth")  # as many bytes
-    with pytest.raises(UserError, match=r"encoder\.pth is not the file that source\.json .* download it again"):
-        encoder_row(tmp_path / "encoder.pth", CPU)
-
-
-def test_an_encoder_that_its_run_did_not_export_is_refused(tmp_path):
-    save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
-    sha256 = hashlib.sha256((tmp_path / "encoder.pth").read_bytes()).hexdigest()
-    for fine in ({"steps": 5, "encoder_sha256": sha256}, {"steps": 5}):  # the first release recorded no hash
-        (tmp_path / "done.json").write_text(json.dumps(fine))
-        assert encoder_row(tmp_path / "encoder.pth", CPU).facts["encoder_sha256"] == sha256
-    (tmp_path / "done.json").write_text(json.dumps({"steps": 5, "encoder_sha256": "0" * 64}))
-    with pytest.raises(UserError, match=r"encoder\.pth is not the file that done\.json .* exports it again"):
-        encoder_row(tmp_path / "encoder.pth", CPU)
+    user_error(rf"encoder\.pth is not the file that {name} .* {said}", encoder_row, tmp_path / "encoder.pth", CPU)
 
 
 def test_a_moco_checkpoint_is_seen_at_224(tmp_path):
@@ -94,27 +83,22 @@ def test_torchvisions_weights(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "said"), [
     ("resnet51", "no classifier 'resnet51'; it has alexnet, "),
-    ("squeezenet1_0", "does not end in a linear layer"),
-])
+    ("squeezenet1_0", "does not end in a linear layer")])
 def test_torchvision_models_that_cannot_be(name, said, tmp_path, monkeypatch):
     monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: torchvision.models.squeezenet1_0())
-    with pytest.raises(UserError, match=said):
-        encoder_row(f"torchvision:{name}", CPU)
+    user_error(said, encoder_row, f"torchvision:{name}", CPU)
 
 
 def test_weights_that_cannot_be_downloaded(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **kwargs: (_ for _ in ()).throw(
         OSError("Name or service not known")))
-    with pytest.raises(UserError, match=r"resnet18 cannot be had from https://.*not known") as error:
-        encoder_row("torchvision:resnet18", CPU)
-    assert "\n" not in str(error.value)
+    user_error(r"resnet18 cannot be had from https://.*not known", encoder_row, "torchvision:resnet18", CPU)
 
 
 def test_a_layer_of_another_architecture(tmp_path):
     save_encoder(random_encoder(0, width=0.05), tmp_path / "encoder.pth")
-    with pytest.raises(UserError, match="no layer 'avgpool'; choose one of conv1"):
-        encoder_row(tmp_path / "encoder.pth", CPU, layer="avgpool")
+    user_error("no layer 'avgpool'; choose one of conv1", encoder_row, tmp_path / "encoder.pth", CPU, layer="avgpool")
 
 
 def test_the_random_initialisation_of_a_kind_is_of_that_kind(tmp_path):

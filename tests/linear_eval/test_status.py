@@ -63,8 +63,7 @@ def test_table():
         "random initialisation (width 0.25)  paper        -          -            -",
         "stat-wmm                            paper        paper 1/7  -            -",
         "                                    cached",
-        "stylegan-oriented                   -            -          -            -",
-    ]
+        "stylegan-oriented                   -            -          -            -"]
 
 
 def test_fits_a_terminal():
@@ -85,8 +84,7 @@ def test_next_steps(home):
         f"2 of 19 tasks of VTAB are prepared: python -m datasets.vtab status --root {vtab}",
         "2 of 3 encoders lack tasks of VTAB that are prepared:",
         f"    VTAB={vtab} bash scripts/linear_eval/vtab.sh '{encoders}/my encoder/encoder.pth' "
-        f"{encoders}/stylegan-oriented/encoder.pth",
-    ]
+        f"{encoders}/stylegan-oriented/encoder.pth"]
     assert steps([], home)[-1].endswith(f"bash scripts/linear_eval/vtab.sh {encoders}")
     assert next_steps(rows, [], home / "none", vtab, home / "none")[0] == (
         f"ImageNet-100 is not there: bash scripts/datasets/generate_imagenet100.sh <imagenet1k> {home}/none")

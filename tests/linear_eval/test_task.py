@@ -7,6 +7,7 @@ from PIL import Image
 
 from linear_eval.features import View, decode
 from linear_eval.task import balanced_order, load_task
+from tests.files import user_error
 from utils.cli import UserError
 
 
@@ -36,8 +37,7 @@ def test_the_record_names_the_task_and_how_it_is_limited(folder):
     assert (task.name, task.selection, task.complete) == ("vtab-dtd", "uniform", False) and task.family == "vtab"
     assert load_task(folder, "textures").name == "textures"
     (folder / "dataset.json").write_text(json.dumps({**record, "counts": {"val": 13}}))
-    with pytest.raises(UserError, match=r"val holds 12 of the 13 images"):
-        load_task(folder)
+    user_error(r"val holds 12 of the 13 images", load_task, folder)
 
 
 def test_uniform_order_takes_classes_as_often_as_they_are(folder):
@@ -94,13 +94,11 @@ def test_contents_are_known_in_both_layouts(vtab_1k, folder):
     (f"images/trainval/000001.jpg {'9' * 5000}", "line 5: .* below 47"),
     ("../000001.jpg 1", "line 5: .*inside the folder"),
     ("/etc/passwd 1", "line 5: .*inside the folder"),
-    ("images/trainval/000009.jpg 1", r"000009\.jpg .*line 5\) is not there"),
-])
+    ("images/trainval/000009.jpg 1", r"000009\.jpg .*line 5\) is not there")])
 def test_vtab_1k_lists_that_are_damaged(vtab_1k, line, said):
     with open(vtab_1k / "train800val200.txt", "a") as file:
         file.write(line + "\n")
-    with pytest.raises(UserError, match=said):
-        load_task(vtab_1k)
+    user_error(said, load_task, vtab_1k)
 
 
 def test_vtab_1k_lists_of_no_known_task(vtab_1k):
@@ -121,12 +119,10 @@ def test_names_that_are_not_utf_8(vtab_1k, folder):
     task = load_task(folder)
     assert odd in task.classes and len(task.train.paths) == 24
     moved = folder.rename(folder.with_name(odd))
-    with pytest.raises(UserError, match=r"the task's name, .*is not UTF-8; pass another as --task"):
-        load_task(moved)
+    user_error(r"the task's name, .*is not UTF-8; pass another as --task", load_task, moved)
     assert load_task(moved, "coffee").name == "coffee"
 
 
 def test_a_record_whose_complete_is_no_truth_value(folder):
     (folder / "dataset.json").write_text('{"complete": "no"}')
-    with pytest.raises(UserError, match=r"dataset\.json says that complete is 'no', not true or false"):
-        load_task(folder)
+    user_error(r"dataset\.json says that complete is 'no', not true or false", load_task, folder)

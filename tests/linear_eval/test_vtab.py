@@ -8,7 +8,7 @@ import torch
 
 from linear_eval import probe_cached, vtab
 from models import ResNet50, random_encoder, save_encoder
-from utils.cli import UserError
+from tests.files import user_error
 
 WIDTH = 1 / 32
 
@@ -77,18 +77,14 @@ def test_a_protocol_that_is_not_for_an_encoder_is_refused_before_any_work(call, 
     weights = {f"module.encoder_q.{name}": tensor for name, tensor in ResNet50().state_dict().items()}
     (encoders / "moco").mkdir()
     torch.save({"state_dict": weights}, encoders / "moco/checkpoint_0199.pth.tar")
-    with pytest.raises(UserError, match="moco sees 224×224: use --protocol cached or knn"):
-        call("--protocol", "knn", "paper")
+    user_error("moco sees 224×224: use --protocol cached or knn", call, "--protocol", "knn", "paper")
     assert not (tmp_path / "results").exists()
 
 
 def test_nothing_is_ready(call, tmp_path):
-    with pytest.raises(UserError, match=r"none of the tasks is ready in .*; see python -m datasets.vtab status"):
-        call(root=tmp_path / "none")
-    with pytest.raises(UserError, match="none of the tasks is ready"):
-        call("--tasks", "eurosat")
+    user_error(r"none of the tasks is ready in .*; see python -m datasets.vtab status", call, root=tmp_path / "none")
+    user_error("none of the tasks is ready", call, "--tasks", "eurosat")
 
 
 def test_encoders_that_are_not_there(call, tmp_path):
-    with pytest.raises(UserError, match=r"none is not there; pass encoder files"):
-        call(encoders=tmp_path / "none")
+    user_error(r"none is not there; pass encoder files", call, encoders=tmp_path / "none")

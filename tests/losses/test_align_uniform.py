@@ -58,8 +58,7 @@ def test_weights_and_terms():
 
 def test_range():
     point = torch.eye(4)[:1].repeat(6, 1)
-    assert align_loss(point, point) == 0
-    assert align_loss(point, -point, alpha=3.0) == 2**3
+    assert align_loss(point, point) == 0 and align_loss(point, -point, alpha=3.0) == 2**3
     assert uniform_loss(point, t=3.0).abs() < 1e-6
     assert uniform_loss(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), t=3.0) == -12
     even = uniform_loss(sphere(2000, 128, dtype=torch.float32))

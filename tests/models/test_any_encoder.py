@@ -13,7 +13,7 @@ import torchvision
 
 from models import SmallAlexNet, load_encoder, random_encoder, save_encoder
 from models.checkpoint import load_torch
-from utils.cli import UserError
+from tests.files import user_error
 
 SMALL = 1 / 32
 
@@ -35,10 +35,7 @@ def saved(encoder: SmallAlexNet, tmp_path: Path) -> Path:
 
 def refuses(path: Path, match: str) -> None:
     """`load_encoder` ends in one line that names the file and says `match`."""
-    with pytest.raises(UserError, match=match) as info:
-        load_encoder(path)
-    assert str(path) in str(info.value)
-    assert "\n" not in str(info.value)
+    assert str(path) in user_error(match, load_encoder, path)
 
 
 def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -48,8 +45,7 @@ def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 
 def test_round_trip(encoder, saved):
     loaded = load_encoder(saved)
-    assert same(encoder, loaded)
-    assert not loaded.training
+    assert same(encoder, loaded) and not loaded.training
     x = torch.randn(2, 3, 64, 64)
     assert torch.equal(loaded(x), encoder(x))
 
@@ -98,20 +94,15 @@ def test_weights_that_are_no_numbers_are_refused(encoder, tmp_path):
     broken = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     broken["blocks.1.0.weight"][0] = float("nan")
     torch.save(broken, tmp_path / "encoder.pth")
-    with pytest.raises(UserError, match=r"no numbers, in blocks\.1\.0\.weight"):
-        load_encoder(tmp_path / "encoder.pth")
+    user_error(r"no numbers, in blocks\.1\.0\.weight", load_encoder, tmp_path / "encoder.pth")
 
 
-def changed(tensor: torch.Tensor, how: str) -> torch.Tensor:
-    return {"sparse": tensor.to_sparse, "meta": lambda: tensor.to("meta"), "int8": tensor.to(torch.int8).clone,
-            "bool": tensor.bool, "complex64": lambda: tensor.to(torch.complex64)}[how]()
-
-
-@pytest.mark.parametrize("how", ["int8", "bool", "complex64", "meta", "sparse"])
-def test_weights_that_are_no_floats_in_memory_are_refused(encoder, tmp_path, how):
+@pytest.mark.parametrize("change", [torch.Tensor.char, torch.Tensor.bool, torch.Tensor.to_sparse,
+                                    lambda weight: weight.to("meta"), lambda weight: weight.to(torch.complex64)])
+def test_weights_that_are_no_floats_in_memory_are_refused(encoder, tmp_path, change):
     """int8 would be cast without a word, the others end in a traceback."""
     name = "blocks.3.0.weight"
-    torch.save({**encoder.state_dict(), name: changed(encoder.state_dict()[name], how)}, tmp_path / "encoder.pth")
+    torch.save({**encoder.state_dict(), name: change(encoder.state_dict()[name])}, tmp_path / "encoder.pth")
     refuses(tmp_path / "encoder.pth", r"blocks\.3\.0\.weight, where floats belong|no plain numbers in blocks\.3\.0")
 
 
@@ -212,10 +203,6 @@ def test_what_does_not_fit_a_resnet_is_named(tmp_path):
     refuses(save(resnet18, tmp_path), "does not fit a ResNet50: .*layer1.0.bn3")
     refuses(save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path), "does not fit a ResNet50: .*bn1.bias")
     refuses(save({"state_dict": {"encoder_q.conv1.weight": 3}}, tmp_path), "is not a state dict")
-    refuses(save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path), "another architecture")
-    refuses(save([1, 2], tmp_path), "is not a state dict")
-    refuses(save({3: torch.zeros(1)}, tmp_path), "is not a state dict")
-    refuses(tmp_path / "none.pth", "is not a file")
 
 
 @pytest.mark.parametrize(("change", "said"), [(torch.Tensor.int, "holds int32 in conv1.weight, where floats belong"),

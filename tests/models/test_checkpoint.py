@@ -20,8 +20,7 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
     save_torch({"step": 1}, path)
     with pytest.raises(ZeroDivisionError):
         save_torch({"weights": torch.zeros(1000), "step": Poison()}, path)
-    assert load_torch(path) == {"step": 1}
-    assert list(tmp_path.iterdir()) == [path]
+    assert load_torch(path) == {"step": 1} and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_kill_during_a_save_leaves_the_old_file(tmp_path, start):
@@ -53,8 +52,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, start):
     process = start(["-c", FULL_DISK, path])  # a limit on the file size fails a write as a full disk does
     out, err = process.communicate()
     assert (process.returncode, out, err) == (1, "", f"error: {path}: File too large\n")
-    assert load_torch(path) == {"step": 1}
-    assert list(tmp_path.iterdir()) == [path]
+    assert load_torch(path) == {"step": 1} and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_raises_the_error_of_every_other_file(tmp_path, monkeypatch):
@@ -67,5 +65,4 @@ def test_a_full_disk_raises_the_error_of_every_other_file(tmp_path, monkeypatch)
     monkeypatch.setattr("utils.files.open", Full, raising=False)
     with pytest.raises(OSError, match="No space left on device") as info:
         save_torch({"weights": torch.zeros(10**6)}, tmp_path / "last.pth")
-    assert info.value.errno == errno.ENOSPC
-    assert list(tmp_path.iterdir()) == []
+    assert info.value.errno == errno.ENOSPC and list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import torch
 from models import load_encoder
 from models.checkpoint import random_encoder, save_torch
 from models.export import main
-from utils.cli import UserError
+from tests.files import user_error
 
 
 @pytest.fixture
@@ -37,8 +37,6 @@ def test_the_encoder_of_a_run_at_any_step(export, checkpoint, tmp_path, capsys):
 
 def test_nothing_is_overwritten_and_other_files_are_refused(export, checkpoint, tmp_path):
     (tmp_path / "there.pth").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
-        export(checkpoint[1], tmp_path / "there.pth")
-    with pytest.raises(UserError, match="is not a"):
-        export(tmp_path / "there.pth", tmp_path / "encoder.pth")
+    user_error("is there already", export, checkpoint[1], tmp_path / "there.pth")
+    user_error("is not a", export, tmp_path / "there.pth", tmp_path / "encoder.pth")
     assert (tmp_path / "there.pth").read_text() == "mine" and not (tmp_path / "encoder.pth").exists()

@@ -3,20 +3,13 @@ import torch
 from torch import nn
 
 from models import SmallAlexNet
-from utils.cli import UserError
+from tests.files import user_error
 
 # Names and shapes of the published encoders, batch statistics left out.
 PUBLISHED = {
-    "blocks.0.0.weight": (96, 3, 3, 3),
-    "blocks.1.0.weight": (192, 96, 3, 3),
-    "blocks.2.0.weight": (384, 192, 3, 3),
-    "blocks.3.0.weight": (384, 384, 3, 3),
-    "blocks.4.0.weight": (192, 384, 3, 3),
-    "blocks.5.1.weight": (4096, 9408),
-    "blocks.6.0.weight": (4096, 4096),
-    "blocks.7.0.weight": (128, 4096),
-    "blocks.7.0.bias": (128,),
-}
+    "blocks.0.0.weight": (96, 3, 3, 3), "blocks.1.0.weight": (192, 96, 3, 3), "blocks.2.0.weight": (384, 192, 3, 3),
+    "blocks.3.0.weight": (384, 384, 3, 3), "blocks.4.0.weight": (192, 384, 3, 3), "blocks.5.1.weight": (4096, 9408),
+    "blocks.6.0.weight": (4096, 4096), "blocks.7.0.weight": (128, 4096), "blocks.7.0.bias": (128,)}
 NORMS = {"blocks.0.1": 96, "blocks.1.1": 192, "blocks.2.1": 384, "blocks.3.1": 384, "blocks.4.1": 192,
          "blocks.5.2": 4096, "blocks.6.1": 4096}
 
@@ -96,8 +89,7 @@ def test_initial_weights_have_their_distribution():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             w = module.weight.detach().double().flatten()
             n = len(w)
-            assert abs(w.mean()) < 5 * 0.02 / n**0.5
-            assert abs(w.std() / 0.02 - 1) < 5 / (2 * n) ** 0.5
+            assert abs(w.mean()) < 5 * 0.02 / n**0.5 and abs(w.std() / 0.02 - 1) < 5 / (2 * n) ** 0.5
             assert abs(((w / 0.02) ** 4).mean() - 3) < 5 * (96 / n) ** 0.5  # the fourth moment of a normal law
             if module.bias is not None:
                 assert not module.bias.any()
@@ -108,8 +100,7 @@ def test_initial_weights_have_their_distribution():
 
 @pytest.mark.parametrize("width", [0, 0.01, 4.1, float("nan"), -1])
 def test_widths_that_cannot_be(width):
-    with pytest.raises(UserError, match="width must lie between"):
-        SmallAlexNet(width)
+    user_error("width must lie between", SmallAlexNet, width)
 
 
 def test_any_integer_is_a_seed():
@@ -129,5 +120,4 @@ def test_initial_weights_depend_on_the_seed_alone():
         return values
 
     first = weights(1, 5)
-    assert all(map(torch.equal, first, weights(2, 5)))
-    assert not all(map(torch.equal, first, weights(1, 6)))
+    assert all(map(torch.equal, first, weights(2, 5))) and not all(map(torch.equal, first, weights(1, 6)))

@@ -6,16 +6,15 @@
 import io
 import sys
 import tarfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from datasets.imagenet.imagenet100 import read_classes
-from models import random_encoder, save_encoder
+from models import random_encoder
 from models.resnet50 import ResNet50
+from tests.files import saved, zipped
 
 IMAGES = 24  # of a released dataset
 
@@ -64,19 +63,11 @@ def photos(folder: Path) -> None:
 def released(folder: Path) -> None:
     """Of each kind of file that the authors released, one."""
     for path in ("zipped_data/small_scale/dead_leaves-squares.zip", "zipped_data/large_scale/stylegan-oriented.zip"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(folder / path, "w") as archive:
-            for number in range(IMAGES):
-                archive.writestr(f"train/00000000/{number:08d}.jpg", picture(number, 0, IMAGES))
-    for path in ("encoders/small_scale/dead_leaves-oriented/encoder.pth",
-                 "encoders/large_scale/mixed-4/checkpoint_0799.pth.tar"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith("encoder.pth"):
-            save_encoder(random_encoder(0, 1 / 32), folder / path)
-        else:
-            weights = ResNet50().initialize(0).state_dict()
-            torch.save({"state_dict": {f"module.encoder_q.{name}": value for name, value in weights.items()}},
-                       folder / path)
+        write(folder / path, zipped({f"train/00000000/{i:08d}.jpg": picture(i, 0, IMAGES) for i in range(IMAGES)}))
+    small, large = random_encoder(0, 1 / 32).state_dict(), ResNet50().initialize(0).state_dict()
+    write(folder / "encoders/small_scale/dead_leaves-oriented/encoder.pth", saved(small))
+    write(folder / "encoders/large_scale/mixed-4/checkpoint_0799.pth.tar",
+          saved({"state_dict": {f"module.encoder_q.{name}": value for name, value in large.items()}}))
 
 
 def srun(path: Path) -> None:

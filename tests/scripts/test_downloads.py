@@ -28,8 +28,7 @@ def sets(server):
 
 @pytest.mark.parametrize("script, names, folder, fetched", [
     (SMALL_SETS, ["stat-wmm", "stylegan-oriented"], "small_scale", ("stat-wmm", "stylegan-oriented")),
-    (LARGE_SETS, [], "large_scale", LARGE),
-], ids=["some", "all"])
+    (LARGE_SETS, [], "large_scale", LARGE)], ids=["some", "all"])
 def test_datasets_come_once(sets, tmp_path, script, names, folder, fetched):
     for _ in range(2):
         done = bash(script, *names, "--count", "3", cwd=tmp_path, NOISE_LEARNING_URL=sets.url)
@@ -65,8 +64,7 @@ def test_encoders_come_once(server, tmp_path):
     (SMALL_SETS, ["stat-wmm", "--output", "/sys"], "error: /sys/small_scale"),  # where not even root may write
     (SMALL_SETS, ["--count", "0"], "must be a whole number of at least 1"),
     pytest.param(SMALL_ENCODERS, ["a"], "'a' is not among the encoders released at small", marks=pytest.mark.slow),
-    pytest.param(LARGE_ENCODERS, ["mixed-4"], "checkpoint_0799.pth.tar cannot be", marks=pytest.mark.slow),
-])
+    pytest.param(LARGE_ENCODERS, ["mixed-4"], "checkpoint_0799.pth.tar cannot be", marks=pytest.mark.slow)])
 def test_bad_input_ends_in_one_line(sets, tmp_path, script, arguments, message):
     done = bash(script, *arguments, cwd=tmp_path, NOISE_LEARNING_URL=sets.url)
     assert done.returncode != 0 and message in done.stderr

@@ -55,8 +55,7 @@ from .test_scripts import ROOT, bash
     ("quickstart", [], {"SET": "list"}, "list is not a dataset; the names are "),
     ("quickstart", [], {"STEPS": "0"}, "STEPS=0 is not a count"),
     ("quickstart", [], {"LIMIT": "many"}, "LIMIT=many is not a count"),
-    ("quickstart", [], {"SEED": "-1"}, "SEED=-1 is not a whole number"),
-])
+    ("quickstart", [], {"SEED": "-1"}, "SEED=-1 is not a whole number")])
 def test_bad_input_ends_in_one_line_before_anything_is_made(tmp_path, script, arguments, environment, message):
     environment = {"SETS": "stat-spectrum"} | environment
     done = bash(ROOT / f"scripts/{script}.sh", *arguments, cwd=tmp_path, **environment)

@@ -83,8 +83,7 @@ def test_the_environment_is_made_once_and_remade_when_requirements_change(bare_r
 
 @pytest.mark.parametrize(("answer", "message"), [
     ("exit 1", "no Python >= 3.10"),
-    ('[ "$2" != "import venv, ensurepip" ]', "apt install python3-venv"),
-])
+    ('[ "$2" != "import venv, ensurepip" ]', "apt install python3-venv")])
 def test_an_old_python_or_one_without_venv_is_explained(bare_repository, tmp_path, answer, message):
     programs = tmp_path / "bin"
     programs.mkdir()

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from . import smoke_fixtures
 from .test_scripts import ROOT, bash
 
 MAIN = ROOT / "scripts/train_align_uniform/main.sh"
@@ -28,12 +29,8 @@ def test_main_trains_what_is_not_done(tmp_path, make_images):
 @pytest.mark.slow
 def test_a_task_of_the_slurm_array(tmp_path):
     """With an srun that starts its processes one after another."""
-    (tmp_path / "bin").mkdir()
-    srun = tmp_path / "bin/srun"
-    srun.write_text('#!/bin/bash\n[[ "$1" != --ntasks=1 ]] || { shift; exec "$@"; }\n'
-                    'for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" || exit; done\n')
-    srun.chmod(0o755)
-    done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{srun.parent}:{os.environ['PATH']}",
+    smoke_fixtures.srun(tmp_path / "bin/srun")
+    done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
                 SLURM_ARRAY_TASK_ID="0", SLURM_NTASKS="2", SLURM_SUBMIT_DIR=str(ROOT), SAMPLES="1010",
                 OPTIONS=f"{TINY} --gpus")
     assert done.returncode == 0, done.stderr

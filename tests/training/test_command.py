@@ -28,8 +28,7 @@ TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size"
     ("--gpus", ["--gpus", "97"]),
     ("width must lie between", ["--width", "0"]),
     ("width must lie between", ["--width", "nan"]),
-    ("--temperature must be above 0", ["--loss", "nt-xent", "--temperature", "0"]),
-])
+    ("--temperature must be above 0", ["--loss", "nt-xent", "--temperature", "0"])])
 def test_options_that_cannot_be(refused, image_folder, tmp_path, said, arguments):
     refused(said, "--data", image_folder, "--output", tmp_path / "run", *TINY, *arguments)
     assert not (tmp_path / "run").exists()
@@ -137,8 +136,7 @@ def test_sigkill_then_a_full_disk_then_the_end(launch, trained, whole, image_fol
     process = launch("halt=5", "--data", image_folder, "--output", output, *TINY)  # in the second epoch
     process.kill()
     process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert load_torch(output / "last.pth")["step"] == 4
+    assert process.returncode == -signal.SIGKILL and load_torch(output / "last.pth")["step"] == 4
     process = launch("disk=50000", "--data", image_folder, "--output", output, *TINY)
     _, err = process.communicate()
     assert (process.returncode, err) == (1, f"error: {output}/last.pth: File too large\n")
@@ -155,8 +153,7 @@ def test_a_second_ctrl_c_ends_at_once(launch, image_folder, tmp_path):
         time.sleep(pause)
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
-    assert load_torch(tmp_path / "run" / "last.pth")["step"] == 2
+    assert process.wait(timeout=30) == 130 and load_torch(tmp_path / "run" / "last.pth")["step"] == 2
 
 
 def test_training_goes_on_when_its_listener_has_left(launch, whole, image_folder, tmp_path, assert_same_run):

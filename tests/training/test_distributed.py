@@ -179,8 +179,7 @@ def test_processes_with_other_options(image_folder, tmp_path, together):
     ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a whole number from 1 on, not 'two'"),
     ({"LOCAL_RANK": "-1"}, "LOCAL_RANK must be a whole number from 0 on and below 2"),
     ({"MASTER_PORT": "99999"}, "MASTER_PORT must be a whole number from 1 on and below 65536"),
-    ({"MASTER_ADDR": None}, "MASTER_ADDR is not set though WORLD_SIZE is: start with torchrun"),
-])
+    ({"MASTER_ADDR": None}, "MASTER_ADDR is not set though WORLD_SIZE is: start with torchrun")])
 def test_variables_that_make_no_sense(monkeypatch, variables, said):
     for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "1",
                         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", **variables}.items():

@@ -70,8 +70,7 @@ def test_an_endless_run_whose_worker_is_killed_goes_on(launch, trained, tmp_path
     ("7 images are fewer than one batch of 8", ["--data", "stat-spectrum", "--samples", "7"]),
     *[(f"{option} is for named datasets", [option, value]) for option, value in (
         ("--samples", "9"), ("--workers", "2"), ("--parameters", "seed=1"))],
-    ("--compile does not go with DataParallel", ["--data", "stat-spectrum", "--compile", "--gpus", "0", "1"]),
-])
+    ("--compile does not go with DataParallel", ["--data", "stat-spectrum", "--compile", "--gpus", "0", "1"])])
 def test_what_cannot_be(refused, image_folder, tmp_path, said, arguments):
     refused(said, "--data", image_folder, "--output", tmp_path / "run", *TINY, *arguments)
     assert not (tmp_path / "run").exists()
@@ -90,8 +89,7 @@ def test_beside_a_gpu_a_process_takes_it_if_it_can(monkeypatch, name):
     args = parse(TRAINER, ["--data", name, "--output", "none", "--workers", "1"])
     for device, expected in (("cpu", "cpu"), ("cuda", "cuda" if name in ("stat-wmm", "stylegan-random") else "cpu")):
         data, open_images = find_source(args, torch.device(device))
-        assert getattr(open_images().process, "device", "cpu") == expected
-        assert data["record"]["name"] == name
+        assert getattr(open_images().process, "device", "cpu") == expected and data["record"]["name"] == name
 
 
 def test_sigterm_to_the_workers_too_saves(launch, rendering_child, tmp_path):

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from models.checkpoint import load_torch, save_torch
+from tests.files import user_error
 from training import loop
 from training.loop import train
 from training.schedule import SaveClock
-from utils.cli import UserError
 from utils.files import sha256
 from utils.run_folder import RunFolder
 
@@ -85,8 +85,7 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_doubled(tmp_path, monk
         with pytest.raises(PowerCut):
             fit(tmp_path / "parts", Cut(6))
     assert load_torch(tmp_path / "parts" / "last.pth")["step"] == 2
-    assert len(RunFolder(tmp_path / "parts").metrics()) == 5
-    assert fit(tmp_path / "parts") == 0
+    assert len(RunFolder(tmp_path / "parts").metrics()) == 5 and fit(tmp_path / "parts") == 0
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -114,8 +113,7 @@ def spoil_loss(learner: Toy) -> None:
     (spoil_gradient, "the gradient became (inf|nan) at step 4")])
 def test_a_bad_loss_or_gradient_changes_nothing(tmp_path, save_always, spoil, said):
     learner = Cut(4, spoil)
-    with pytest.raises(UserError, match=said):
-        fit(tmp_path, learner)
+    user_error(said, fit, tmp_path, learner)
     last = load_torch(tmp_path / "last.pth")
     assert last["step"] == 3 and torch.equal(last["map"]["weight"], learner.map.weight)
     assert not (tmp_path / "encoder.pth").exists() and RunFolder(tmp_path).done() is None
@@ -128,8 +126,7 @@ def test_weights_that_explode_are_not_saved(tmp_path, save_always, steps):
     learner.total_steps = steps
     learner.update.options = learner.update.options.__class__(lr=0.0)
     learner.map.register_forward_hook(lambda module, inputs, output: output * 0)
-    with pytest.raises(UserError, match="the norm of the weights became inf at step 1"):
-        fit(tmp_path, learner)
+    user_error("the norm of the weights became inf at step 1", fit, tmp_path, learner)
     assert not (tmp_path / "last.pth").exists() and not (tmp_path / "encoder.pth").exists()
 
 
@@ -141,8 +138,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path, save_always):
     for damaged in (whole[: len(whole) // 2], b"", (tmp_path / "encoder.pth").read_bytes(),
                     (tmp_path / "wide.pth").read_bytes()):
         last.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"last\.pth is not a (complete checkpoint|checkpoint of this run)"):
-            fit(tmp_path)
+        user_error(r"last\.pth is not a (complete checkpoint|checkpoint of this run)", fit, tmp_path)
         assert last.read_bytes() == damaged
 
 

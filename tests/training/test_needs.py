@@ -4,9 +4,9 @@ import pytest
 
 from generators import cost
 from models import SmallAlexNet
+from tests.files import user_error
 from train_align_uniform.__main__ import TRAINER
 from training import needs
-from utils.cli import UserError
 
 
 @pytest.fixture
@@ -53,12 +53,10 @@ def test_memory_is_that_of_the_weights(call):
     (["stat-wmm", "--resolution", "7"], "pass --resolution 16"),
     (["feature_vis-dead_leaves"], "feature_vis-dead_leaves: this needs the weights of a trained network"),
     (["feature_vis-dead_leaves", "--encoder", "none.pth"], "none.pth is not a file"),
-    (["stat-wmm", "--encoder", "none.pth"], "none of stat-wmm needs an --encoder"),
-])
+    (["stat-wmm", "--encoder", "none.pth"], "none of stat-wmm needs an --encoder")])
 def test_bad_input_is_refused_before_anything_is_timed(call, arguments, message, monkeypatch):
     monkeypatch.setattr(needs, "time_steps", None)
-    with pytest.raises(UserError, match=message):
-        call(*arguments)
+    user_error(message, call, *arguments)
 
 
 def test_images_that_are_there_need_nothing_but_training(call, image_folder):
@@ -70,9 +68,7 @@ def test_images_that_are_there_need_nothing_but_training(call, image_folder):
 def test_a_run_that_is_finished_or_was_begun_otherwise(call, tmp_path):
     (tmp_path / "config.json").write_text('{"data": {"shape": [24, 32, 32, 3]}}')
     asked = ["stat-spectrum", "--output", str(tmp_path), *TINY]
-    with pytest.raises(UserError, match=r"was begun on 24 images, not 105,000; ask for as many, or choose another"):
-        call(*asked)
+    user_error(r"was begun on 24 images, not 105,000; ask for as many, or choose another", call, *asked)
     (tmp_path / "encoder.pth").write_bytes(b"")
     assert call(*asked, "--samples", "24") == f"{tmp_path}: the encoder is there, and needs nothing\n"
-    with pytest.raises(UserError, match="--data and --output are about one dataset"):
-        call("--output", str(tmp_path))
+    user_error("--data and --output are about one dataset", lambda: call("--output", str(tmp_path)))

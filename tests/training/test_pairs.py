@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from models import SmallAlexNet
+from tests.files import user_error
 from training.distributed import Processes
 from training.images import PackedImages
 from training.options import TrainingOptions
 from training.pairs import Pairs
-from utils.cli import UserError
 
 OPTIONS = TrainingOptions(batch_size=8, steps=7)
 
@@ -61,19 +61,16 @@ def test_processes_share_the_views_of_one(images):
     (1, 1, "at least 2"), (23, 1, "22 images are fewer than one batch of 23"), (7, 1, "a last batch of one image"),
     (3, 1, "a last batch of one image"), (8, 4, "fewer than two images for each of 4 processes")])
 def test_sizes_that_cannot_be_trained_on(images, batch_size, processes, said):
-    with pytest.raises(UserError, match=said):
-        pairs(images, Processes(0, processes), batch_size=batch_size)
+    user_error(said, lambda: pairs(images, Processes(0, processes), batch_size=batch_size))
 
 
 @pytest.mark.parametrize(("spoil", "said"), [
     (lambda images: np.broadcast_to(images[:, :1, :1], images.shape), "of one colour, from which nothing"),
     (lambda images: np.broadcast_to(images[:1], images.shape), "one image many times, from which nothing"),
     (lambda images: np.clip(images[:1] // 2 + np.arange(len(images))[:, None, None, None] % 2, 0, 255).astype(np.uint8),
-     "one image many times"),
-])
+     "one image many times")])
 def test_images_that_teach_nothing_are_refused(images, spoil, said):
-    with pytest.raises(UserError, match=said):
-        pairs(spoil(images))
+    user_error(said, lambda: pairs(spoil(images)))
     mixed = spoil(images).copy()
     mixed[-1] = images[-1]  # one image that differs is enough
     pairs(mixed)

@@ -27,10 +27,8 @@ def test_the_papers_milestones(epoch, expected):
 
 def test_cosine_starts_at_the_base_and_ends_near_zero():
     rates = [learning_rate(step, **{**PAPER, "total_steps": 100, "cosine": True}) for step in range(100)]
-    assert rates[0] == pytest.approx(0.36)
-    assert rates[50] == pytest.approx(0.18)
-    assert 0 < rates[99] < 0.001 * 0.36
-    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(0.36) and rates[50] == pytest.approx(0.18)
+    assert 0 < rates[99] < 0.001 * 0.36 and rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize("cosine", [False, True])

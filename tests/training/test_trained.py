@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.files import user_error
 from training import trained
 from utils.cli import UserError
 
@@ -47,8 +48,7 @@ def test_every_state_is_said(call, home):
     assert lines["stylegan-sparse"] == "there, without a record none"
     assert lines["stat-spectrum_color"] == "none none"
     assert lines["stylegan-random"] == "none there, not trained here"
-    assert lines["stylegan-oriented"] == "none downloaded"
-    assert lines["3"] == "of 14 encoders are there"
+    assert lines["stylegan-oriented"] == "none downloaded" and lines["3"] == "of 14 encoders are there"
     assert lines["images"].startswith("are missing: python -m generators dead_leaves-squares --output ")
     assert "fractaldb" not in lines
 
@@ -86,5 +86,4 @@ def test_names_without_images_are_refused(call, home):
     (home / "data").mkdir()
     assert call("--list", "ready") == []  # three encoders are there
     (home / "encoders").rename(home / "others")
-    with pytest.raises(UserError, match=r"^no images of dead_leaves-squares, "):
-        call("--list", "ready")
+    user_error(r"^no images of dead_leaves-squares, ", call, "--list", "ready")

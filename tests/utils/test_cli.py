@@ -30,8 +30,7 @@ def test_return_value_is_the_exit_code(returned, code):
     (KeyboardInterrupt(), 130, "interrupted\n"),
     (OSError(errno.ENOSPC, "No space left on device", "a.jpg"), 1, "error: a.jpg: No space left on device\n"),
     (FileNotFoundError(errno.ENOENT, "No such file or directory", "a"), 1, "error: a: No such file or directory\n"),
-    (MemoryError("Unable to allocate 9 TiB"), 1, "error: not enough memory (Unable to allocate 9 TiB); ask for less"),
-])
+    (MemoryError("Unable to allocate 9 TiB"), 1, "error: not enough memory (Unable to allocate 9 TiB); ask for less")])
 def test_what_a_person_can_mend_is_one_line(capsys, error, code, said):
     assert exit_of(raises(error)) == code
     err = capsys.readouterr().err
@@ -63,8 +62,7 @@ def test_work_goes_on_when_its_listener_has_left(start, tmp_path, flags):
     process = start([*flags, "-c", PRINTS, tmp_path / "result"])
     process.stdout.readline()
     process.stdout.close()
-    assert process.stderr.read() == "file name \\udcff\n"
-    assert process.wait() == 7
+    assert process.stderr.read() == "file name \\udcff\n" and process.wait() == 7
     assert (tmp_path / "result").read_text() == "done"
     process.stdout = None
 
@@ -89,8 +87,7 @@ def test_all_that_was_printed_comes_in_its_encoding(start, tmp_path, monkeypatch
 
 
 def test_numbers():
-    assert cli.positive_int("3") == 3
-    assert cli.non_negative("0.36") == 0.36
+    assert cli.positive_int("3") == 3 and cli.non_negative("0.36") == 0.36
     for text in ("0", "-1", "two", "1.5"):
         with pytest.raises(argparse.ArgumentTypeError, match="at least 1"):
             cli.positive_int(text)
@@ -102,8 +99,7 @@ def test_numbers():
 def test_parser_shows_docstring_and_defaults_and_takes_no_abbreviations(capsys):
     parser = cli.parser("python -m x", "Does x.\n\n    python -m x --size 3\n")
     parser.add_argument("--size", type=int, default=7, help="how large")
-    assert "    python -m x --size 3\n" in parser.format_help()
-    assert "(default: 7)" in parser.format_help()
+    assert "    python -m x --size 3\n" in parser.format_help() and "(default: 7)" in parser.format_help()
     with pytest.raises(SystemExit):
         parser.parse_args(["--si", "3"])
     assert "unrecognized arguments" in capsys.readouterr().err
@@ -113,13 +109,11 @@ def test_parser_shows_docstring_and_defaults_and_takes_no_abbreviations(capsys):
     (["--size", "x"], "argument --size: must be a whole number, not 'x'"),
     (["--lr", "x"], "argument --lr: must be a number, not 'x'"),
     (["--steps", "x"], "argument --steps: must be a whole number of at least 1, not 'x'"),
-    (["--sizes", "3"], "unrecognized arguments: --sizes 3"),
-])
+    (["--sizes", "3"], "unrecognized arguments: --sizes 3")])
 def test_a_mistake_in_the_arguments_is_one_line(capsys, arguments, said):
     parser = cli.parser("python -m x", None)
     for name, kind in (("--size", int), ("--lr", float), ("--steps", cli.positive_int)):
         parser.add_argument(name, type=kind)
     with pytest.raises(SystemExit) as info:
         parser.parse_args(arguments)
-    assert info.value.code == 2
-    assert capsys.readouterr().err == f"error: {said}; see python -m x --help\n"
+    assert info.value.code == 2 and capsys.readouterr().err == f"error: {said}; see python -m x --help\n"

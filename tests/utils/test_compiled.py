@@ -19,8 +19,7 @@ def test_a_checkout_and_a_home_that_cannot_be_written_do_not_stop_a_command(tmp_
     done = subprocess.run([sys.executable, "-m", "generators", "dead_leaves-squares", "--samples", "50", "--resolution",
                            "8", "--workers", "2", "--output", "images"], cwd=tmp_path, capture_output=True, text=True,
                           env={**environment, "HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary")})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(list((tmp_path / "images").rglob("*.jpg"))) == 50
+    assert (done.returncode, done.stderr) == (0, "") and len(list((tmp_path / "images").rglob("*.jpg"))) == 50
     assert not list((tmp_path / "temporary").iterdir())
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from tests.files import user_error
 from utils import devices
-from utils.cli import UserError
 
 
 @pytest.fixture
@@ -18,15 +18,13 @@ def test_choice_with_gpus(two_gpus, gpus, expected):
 
 @pytest.mark.parametrize("gpus", [[2], [0, 5], [-1]])
 def test_a_gpu_that_is_not_there(two_gpus, gpus):
-    with pytest.raises(UserError, match="has 2 CUDA GPUs"):
-        devices.choose_device(gpus)
+    user_error("has 2 CUDA GPUs", devices.choose_device, gpus)
 
 
 def test_choice_without_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert devices.choose_device(None) == torch.device("cpu")
-    with pytest.raises(UserError, match="GPU 0 is not there"):
-        devices.choose_device([0])
+    user_error("GPU 0 is not there", devices.choose_device, [0])
 
 
 @pytest.mark.parametrize("fast", [True, False])

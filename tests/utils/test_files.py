@@ -4,11 +4,11 @@ import os
 import signal
 import time
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.files import user_error
 from utils.cli import UserError
 from utils.files import atomic_open, crc32, human_bytes, locked, read_json, read_record, write_bytes, write_json
 
@@ -19,8 +19,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_open(path) as file:
         file.write(b"half of the ne")
         raise ZeroDivisionError
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -30,8 +29,7 @@ def test_the_name_appears_only_at_the_end(tmp_path, durable):
         file.write(b"new")
         file.flush()
         assert not path.exists()
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file(tmp_path, start):
@@ -73,14 +71,12 @@ def test_json_round_trip_and_what_json_cannot_hold(tmp_path):
 @pytest.mark.parametrize("text", ['{"a": ', '{"a": NaN}', "[Infinity]", "[-1e999]", "[" * 100_000, "\udcff"])
 def test_what_is_not_json_is_named(tmp_path, text):
     (tmp_path / "a.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(UserError, match=r"a\.json is not valid JSON"):
-        read_json(tmp_path / "a.json")
+    user_error(r"a\.json is not valid JSON", read_json, tmp_path / "a.json")
 
 
 def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.json")
-    with pytest.raises(UserError, match=r"a\.json is no file"):
-        read_json(tmp_path / "a.json")
+    user_error(r"a\.json is no file", read_json, tmp_path / "a.json")
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "b.json")
 
@@ -88,8 +84,7 @@ def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize("text", ["[]", "7", "{}", '{"count": "3"}', '{"count": null}'])
 def test_a_record_of_another_shape_is_named(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(UserError, match=r"a\.json does not hold what was written there"):
-        read_record(tmp_path / "a.json", count=int)
+    user_error(r"a\.json does not hold what was written there", read_record, tmp_path / "a.json", count=int)
     (tmp_path / "a.json").write_text('{"count": 3, "name": "x"}')
     assert read_record(tmp_path / "a.json", count=int) == {"count": 3, "name": "x"}
 
@@ -114,15 +109,10 @@ def test_a_held_lock_refuses(tmp_path):
         pass
 
 
-def hold(start, path: Path):
-    process = start(["-c", "import sys, time; from utils.files import locked\n"
-                     "with locked(sys.argv[1], 'taken'):\n    print('held', flush=True); time.sleep(60)", path])
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
 def test_another_process_refuses_and_a_kill_gives_the_lock_back(tmp_path, start):
-    process = hold(start, tmp_path / "lock")
+    process = start(["-c", "import sys, time; from utils.files import locked\nwith locked(sys.argv[1], 'taken'):\n"
+                     "    print('held', flush=True); time.sleep(60)", tmp_path / "lock"])
+    assert process.stdout.readline() == "held\n"
     with pytest.raises(UserError, match="taken"), locked(tmp_path / "lock", "taken"):
         pass
     process.send_signal(signal.SIGKILL)
@@ -138,5 +128,4 @@ def test_waiting_for_a_lock(tmp_path, start):
         assert waiting.stdout.readline() == "asks\n"
         time.sleep(0.2)
         assert waiting.poll() is None
-    assert waiting.stdout.readline() == "held\n"
-    assert waiting.wait() == 0
+    assert waiting.stdout.readline() == "held\n" and waiting.wait() == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import user_error
 from utils.cli import UserError
 from utils.run_folder import RunFolder, changes, environment
 
@@ -34,11 +35,9 @@ def test_what_is_no_number_is_no_record(tmp_path, number):
         run.metrics_path.write_text(f'{run.metrics_path.read_text()}{{"step": 3, "loss": {number}}}\n{"[" * 100_000}\n')
         assert [line["step"] for line in run.metrics("loss")] == [1, 2]
         (tmp_path / "done.json").write_text(f'{{"loss": {number}}}')
-        with pytest.raises(UserError, match=f"done.json is not valid JSON .{number} is no number"):
-            run.done("loss")
+        user_error(f"done.json is not valid JSON .{number} is no number", run.done, "loss")
     (tmp_path / "config.json").write_text(f'{{"lr": {number}}}')
-    with pytest.raises(UserError, match=r"config\.json is not valid JSON"):
-        RunFolder.check(tmp_path, {"lr": 1})
+    user_error(r"config\.json is not valid JSON", RunFolder.check, tmp_path, {"lr": 1})
 
 
 def test_done_record(tmp_path):
@@ -47,8 +46,7 @@ def test_done_record(tmp_path):
         run.finish(loss=-1.0)
     with RunFolder.open(tmp_path, {}) as run:
         assert run.done("loss") == {"loss": -1.0}
-        with pytest.raises(UserError, match=r"done\.json does not hold what was written"):
-            run.done("loss", "steps")
+        user_error(r"done\.json does not hold what was written", run.done, "loss", "steps")
 
 
 def test_other_options_are_named_and_nothing_is_touched(tmp_path):
@@ -83,16 +81,12 @@ def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
     RunFolder.check(tmp_path / "new", {"lr": 1})
     assert not (tmp_path / "new").exists()
     with RunFolder.open(tmp_path / "a", {"lr": (1, 2)}):
-        with pytest.raises(UserError, match="in use by another run"):
-            RunFolder.check(tmp_path / "a", {"lr": (1, 2)})
+        user_error("in use by another run", RunFolder.check, tmp_path / "a", {"lr": (1, 2)})
     RunFolder.check(tmp_path / "a", {"lr": (1, 2)})
-    with pytest.raises(UserError, match="lr was"):
-        RunFolder.check(tmp_path / "a", {"lr": 2})
-    with pytest.raises(UserError, match="is a file"):
-        RunFolder.check(tmp_path / "a/config.json", {})
+    user_error("lr was", RunFolder.check, tmp_path / "a", {"lr": 2})
+    user_error("is a file", RunFolder.check, tmp_path / "a/config.json", {})
     (tmp_path / "a/config.json").write_text("[]")
-    with pytest.raises(UserError, match=r"config\.json does not hold what was written there"):
-        RunFolder.check(tmp_path / "a", {})
+    user_error(r"config\.json does not hold what was written there", RunFolder.check, tmp_path / "a", {})
 
 
 def test_a_folder_in_use_is_refused_whatever_the_options(tmp_path):
@@ -140,8 +134,7 @@ def test_steps_that_lack_a_number_are_passed_over(tmp_path):
     run = RunFolder(tmp_path)
     for step, loss in ((1, "0.5"), (2, 0.5), (3, None)):
         run.log(step=step, loss=loss)
-    assert run.metrics("loss") == [{"step": 2, "loss": 0.5}]
-    assert len(run.metrics()) == 3
+    assert run.metrics("loss") == [{"step": 2, "loss": 0.5}] and len(run.metrics()) == 3
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
@@ -158,5 +151,4 @@ def test_environment_names_versions_and_neither_host_nor_path():
     assert facts["threads"] == 2
     assert facts["torch"] and facts["numpy"] and facts["python"]
     text = json.dumps(facts)
-    assert socket.gethostname() not in text
-    assert "/" not in text
+    assert socket.gethostname() not in text and "/" not in text

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from tests.files import user_error
 from utils.cli import UserError
 from utils.workers import ahead, in_thread, worker_processes
 
@@ -43,8 +44,7 @@ def test_in_thread_gives_the_same_items_and_their_error():
     assert thread[0] == "began" and thread[1] != threading.get_ident()
     stream = in_thread(items(True), lambda: None)
     assert [next(stream) for _ in range(5)] == list(range(5))
-    with pytest.raises(UserError, match="no more"):
-        next(stream)
+    user_error("no more", next, stream)
 
 
 def test_in_thread_closes_what_it_reads():

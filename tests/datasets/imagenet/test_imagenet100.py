@@ -16,6 +16,7 @@ from datasets.folder import labelled_images, list_images
 from datasets.imagenet import __main__ as command
 from datasets.imagenet import imagenet100
 from datasets.imagenet.imagenet100 import read_classes, write_imagenet100
+from tests.files import user_error
 from utils.cli import UserError
 
 from .imagenet_copies import OTHERS, TRAIN, VAL, WANTED, expected, jpeg, pictures, state
@@ -37,8 +38,7 @@ def test_the_list_is_the_published_one(tmp_path, monkeypatch):
     monkeypatch.setattr(imagenet100, "CLASSES", tmp_path / "imagenet100.txt")
     for changed in ({**names, "n01440764": "tench"}, dict(list(names.items())[1:]), {"": ""}):
         imagenet100.CLASSES.write_text("".join(f"{synset} {name}\n" for synset, name in changed.items()))
-        with pytest.raises(UserError, match="is not the published list"):
-            read_classes()
+        user_error("is not the published list", read_classes)
 
 
 @pytest.mark.parametrize("copy", [False, True])
@@ -125,8 +125,7 @@ def test_neither_folder_may_lie_in_the_other(imagenet, tmp_path, output):
     ("links", "rm -r out imagenet/train/n01692333 imagenet/val/n02869837/*; cd imagenet/val/n13040303; for f in *; do "
      "mv $f .$f; done", r"or their images: train/ lacks n01692333 \(Gila monster\); val/ lacks n02869837 \(bonnet\), "
      r"n13040303 \(stinkhorn\); add them$"),
-    ("links", "rm -r out imagenet/val/*", "val/ lacks all 100; add them$"),
-])
+    ("links", "rm -r out imagenet/val/*", "val/ lacks all 100; add them$")])
 def test_a_folder_with_anything_else_is_left_alone(imagenet, tmp_path, kind, change, said):
     write_imagenet100(imagenet, tmp_path / "out", kind == "copies")
     subprocess.run(["bash", "-ec", change], cwd=tmp_path, check=True)
@@ -190,8 +189,7 @@ def test_a_disk_without_links_is_explained(imagenet, tmp_path, monkeypatch):
 def test_two_at_once_do_not_write_one_folder(imagenet, tmp_path):
     (tmp_path / "out").mkdir()
     with imagenet100.locked(tmp_path / "out/.lock"):
-        with pytest.raises(UserError, match="is being written by another process; wait for it"):
-            write_imagenet100(imagenet, tmp_path / "out")
+        user_error("is being written by another process; wait for it", write_imagenet100, imagenet, tmp_path / "out")
     write_imagenet100(imagenet, tmp_path / "out")
 
 
@@ -228,8 +226,7 @@ def test_a_killed_run_leaves_no_part_of_a_split_and_goes_on(start, pristine, tmp
     process.kill()
     process.wait()
     assert not (output / split).exists() and not (output / "dataset.json").exists()
-    with pytest.raises(UserError, match=f"{split} is not there"):
-        labelled_images(output, split)
+    user_error(f"{split} is not there", labelled_images, output, split)
     assert len(list(output.glob(".train/*/.*.tmp"))) == len(options)
     first = output / f".{split}" / WANTED[0]
     inode = first.lstat().st_ino

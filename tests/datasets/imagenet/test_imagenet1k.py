@@ -9,6 +9,7 @@ import pytest
 from scipy.io import savemat
 
 from datasets.imagenet.imagenet100 import write_imagenet100
+from tests.files import user_error
 from utils.cli import UserError
 
 from .imagenet_copies import DEVKIT, expected, flatten, pictures, state, val_name, write_devkit, write_kaggle
@@ -21,8 +22,7 @@ def test_a_flat_val_is_sorted_by_its_labels(imagenet, pristine, tmp_path, labels
     labels(imagenet / place)
     before = state(imagenet)
     write_imagenet100(imagenet, tmp_path / "out", copy)
-    assert pictures(tmp_path / "out") == expected(pristine)
-    assert state(imagenet) == before
+    assert pictures(tmp_path / "out") == expected(pristine) and state(imagenet) == before
 
 
 def test_images_missing_from_a_flat_val_do_not_shift_the_labels(imagenet, pristine, tmp_path):
@@ -49,8 +49,7 @@ def test_train_and_val_swapped(imagenet, tmp_path, flat):
     (imagenet / "train").rename(imagenet / "other")
     (imagenet / "val").rename(imagenet / "train")
     (imagenet / "other").rename(imagenet / "val")
-    with pytest.raises(UserError, match=r"the two are swapped; rename them$"):
-        write_imagenet100(imagenet, tmp_path / "out")
+    user_error(r"the two are swapped; rename them$", write_imagenet100, imagenet, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -62,8 +61,7 @@ def test_train_and_val_swapped(imagenet, tmp_path, flat):
     ("truncate -s 20000 meta.mat", r"meta\.mat cannot be read"),
     ("cp $TMP/other.mat meta.mat", r"meta\.mat cannot be read"),
     ("mv $TMP/LOC* .; truncate -s -100 LOC*", r"LOC_val_solution\.csv does not say of which class"),
-    ("mv meta.mat LOC_val_solution.csv", r"LOC_val_solution\.csv does not say of which class"),
-])
+    ("mv meta.mat LOC_val_solution.csv", r"LOC_val_solution\.csv does not say of which class")])
 def test_labels_that_are_missing_or_damaged(imagenet, tmp_path, damage, said):
     write_devkit(flatten(imagenet) / DEVKIT)
     write_kaggle(tmp_path)
@@ -77,8 +75,7 @@ def test_labels_that_are_missing_or_damaged(imagenet, tmp_path, damage, said):
 def test_what_is_no_imagenet_is_refused(tmp_path, pristine):
     (tmp_path / "loop").symlink_to("loop")
     for source in (tmp_path / "none", tmp_path / "loop"):
-        with pytest.raises(UserError, match="is not a folder; pass the folder of ImageNet-1k"):
-            write_imagenet100(source, tmp_path / "out")
+        user_error("is not a folder; pass the folder of ImageNet-1k", write_imagenet100, source, tmp_path / "out")
     with pytest.raises(UserError, match=r"does not hold train/ and val/ .* pass the folder of ImageNet-1k"):
         write_imagenet100(pristine / "train", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -88,5 +85,4 @@ def test_a_link_to_nowhere_in_imagenet_is_not_an_image(imagenet, tmp_path):
     path = imagenet / "train/n02869837/n02869837_0.JPEG"
     path.unlink()
     path.symlink_to(tmp_path / "gone")
-    with pytest.raises(UserError, match=re.escape(f"{path} is no file, or a link to nowhere")):
-        write_imagenet100(imagenet, tmp_path / "out")
+    user_error(re.escape(f"{path} is no file, or a link to nowhere"), write_imagenet100, imagenet, tmp_path / "out")

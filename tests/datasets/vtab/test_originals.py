@@ -16,7 +16,10 @@ from datasets.vtab.images import LabelledImage
 from datasets.vtab.originals import clevr_label, parts
 from datasets.vtab.prepared import prepare
 from datasets.vtab.tasks import TASKS
+from tests.files import user_error
 from utils.cli import UserError
+
+from .small_shards import make_image
 
 
 def norb_bytes(array: np.ndarray) -> bytes:
@@ -69,9 +72,8 @@ def test_smallnorb_files_that_are_wrong_are_named(tmp_path):
     task, norb = TASKS["smallnorb_azimuth"], tmp_path / "norb"
 
     def refused(message: str) -> None:
-        with pytest.raises(UserError, match=message) as info:
-            prepare(task, tmp_path / "vtab", "originals", norb)
-        assert "\n" not in str(info.value) and not (tmp_path / "vtab/smallnorb_azimuth").exists()
+        user_error(message, prepare, task, tmp_path / "vtab", "originals", norb)
+        assert not (tmp_path / "vtab/smallnorb_azimuth").exists()
 
     for zipped, cut_off in ((False, "training-dat.mat is cut off"), (True, "training-dat.mat.gz is (damaged|cut off)")):
         write_norb(norb, zipped)
@@ -147,12 +149,10 @@ def test_sprite_files_that_are_wrong_are_named(tmp_path):
             np.savez_compressed(path, **content)
         else:
             path.write_bytes(content)
-        with pytest.raises(UserError, match=rf"dsprites_ndarray_x.npz.*({message})") as info:
-            sprites("dsprites_location", tmp_path)
-        assert "\n" not in str(info.value)
+        user_error(rf"dsprites_ndarray_x.npz.*({message})", sprites, "dsprites_location", tmp_path)
 
 
-def write_clevr(root: Path, make_image) -> dict[str, list[dict]]:
+def write_clevr(root: Path) -> dict[str, list[dict]]:
     """CLEVR_v1.0 with 24 train and 16 val scenes; the scenes by split."""
     random, scenes = np.random.default_rng(0), {}
     for split, count in (("train", 24), ("val", 16)):
@@ -177,8 +177,8 @@ def slow_distance(objects: list[dict]) -> int:
 
 @pytest.mark.parametrize("name, rule", [("clevr_count", lambda objects: len(objects) - 3),
                                         ("clevr_distance", slow_distance)])
-def test_clevr_counts_and_distances(tmp_path, make_image, name, rule):
-    scenes = write_clevr(tmp_path / "data/CLEVR_v1.0", make_image)
+def test_clevr_counts_and_distances(tmp_path, name, rule):
+    scenes = write_clevr(tmp_path / "data/CLEVR_v1.0")
     record = prepare(replace(TASKS[name], trainval=24, test=16), tmp_path, "originals", tmp_path / "data")
     assert record["complete"] and record["note"] is None and record["split"] == "trainval"
     for split, listed in scenes.items():
@@ -187,7 +187,7 @@ def test_clevr_counts_and_distances(tmp_path, make_image, name, rule):
             assert path.read_bytes() == make_image("png", i)
 
 
-def test_a_distance_on_a_threshold_is_the_class_below(make_image):
+def test_a_distance_on_a_threshold_is_the_class_below():
     task = TASKS["clevr_distance"]
     for depth in (0.001, 7.999, 8, 8.001, 8.5, 9, 9.5, 9.501, 10, 10.001, 99.0, 100):
         objects = [{"pixel_coords": [0, 0, 100.0]}, {"pixel_coords": [0, 0, depth]}]
@@ -196,9 +196,9 @@ def test_a_distance_on_a_threshold_is_the_class_below(make_image):
         assert clevr_label(task, [{"pixel_coords": [0, 0, depth]}]) == -1  # refused by the task
 
 
-def test_clevr_files_that_are_wrong_are_named(tmp_path, make_image):
+def test_clevr_files_that_are_wrong_are_named(tmp_path):
     root, task = tmp_path / "CLEVR_v1.0", TASKS["clevr_count"]
-    scenes = write_clevr(root, make_image)
+    scenes = write_clevr(root)
     path = root / "scenes/CLEVR_val_scenes.json"
     whole = path.read_text()
     scenes["val"][3]["objects"] = scenes["val"][3]["objects"][:2]
@@ -206,8 +206,6 @@ def test_clevr_files_that_are_wrong_are_named(tmp_path, make_image):
                              (json.dumps({"scenes": scenes["val"]}), "000003.png has label -1, but clevr_count has"),
                              (None, "val_scenes.json is not there; give the folder CLEVR_v1.0 as --source")):
         path.unlink() if content is None else path.write_text(content)
-        with pytest.raises(UserError, match=message) as info:
-            prepare(task, tmp_path / "vtab", "originals", root)
-        assert "\n" not in str(info.value)
+        user_error(message, prepare, task, tmp_path / "vtab", "originals", root)
     with pytest.raises(UserError, match="reads files that are here already: give their folder as --source"):
         prepare(TASKS["clevr_distance"], tmp_path / "vtab", "originals")

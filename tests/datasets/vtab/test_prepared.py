@@ -12,15 +12,17 @@ from datasets.folder import labelled_images, list_images
 from datasets.vtab import __main__ as vtab_command
 from datasets.vtab.prepared import prepare, status_line
 from datasets.vtab.tasks import TASKS
-from tests.files import contents
+from tests.files import contents, user_error
 from utils.cli import UserError
 from utils.files import locked
+
+from .small_shards import make_image, make_shards
 
 SMALL = replace(TASKS["kitti_distance"], train=8, test=6)  # 4 classes
 LABELS = [0, 1, 2, 3, 3, 2, 1, 0]
 
 
-def test_layout_and_record_and_again_is_a_no_op(tmp_path, make_shards):
+def test_layout_and_record_and_again_is_a_no_op(tmp_path):
     make_shards(tmp_path / "shards", LABELS, LABELS[:6])
     record = prepare(SMALL, tmp_path, source=tmp_path / "shards")
     root = tmp_path / "kitti_distance"
@@ -38,7 +40,7 @@ def test_layout_and_record_and_again_is_a_no_op(tmp_path, make_shards):
     assert [path.stat().st_mtime_ns for path in root.rglob("*")] == times
 
 
-def test_wrong_counts_are_named_and_the_same_command_goes_on(tmp_path, make_shards):
+def test_wrong_counts_are_named_and_the_same_command_goes_on(tmp_path):
     make_shards(tmp_path / "shards", LABELS[:6], LABELS[:6])
     with pytest.raises(UserError, match=r"kitti_distance: train has 6 images instead of 8; complete .*shards and run th"
                                         r"e same command again, .*incomplete to begin anew, or take .* with --partial"):
@@ -46,8 +48,7 @@ def test_wrong_counts_are_named_and_the_same_command_goes_on(tmp_path, make_shar
     assert not (tmp_path / "kitti_distance").exists()
     assert status_line(SMALL, tmp_path)[1].startswith("6 of 8 train, 6 of 6 val; python -m datasets.vtab prepare kitti")
     make_shards(tmp_path / "shards", LABELS, LABELS)
-    with pytest.raises(UserError, match="val has 8 images instead of 6"):
-        prepare(SMALL, tmp_path / "more", source=tmp_path / "shards")
+    user_error("val has 8 images instead of 6", prepare, SMALL, tmp_path / "more", source=tmp_path / "shards")
     make_shards(tmp_path / "shards", LABELS, LABELS[:6])  # the source is mended
     assert prepare(SMALL, tmp_path, source=tmp_path / "shards")["complete"]
     make_shards(tmp_path / "straight", LABELS, LABELS[:6])
@@ -56,7 +57,7 @@ def test_wrong_counts_are_named_and_the_same_command_goes_on(tmp_path, make_shar
 
 
 @pytest.mark.parametrize("partial", [False, True])
-def test_a_class_without_images_is_named_even_for_a_part(tmp_path, make_shards, partial):
+def test_a_class_without_images_is_named_even_for_a_part(tmp_path, partial):
     make_shards(tmp_path / "shards", [0, 1, 3, 3, 1, 0, 0, 0], [1, 1, 3, 3, 1, 1])
     with pytest.raises(UserError, match="train has no image of class 2; val has no image of class 0; val has no "
                                         "image of class 2; complete"):
@@ -64,7 +65,7 @@ def test_a_class_without_images_is_named_even_for_a_part(tmp_path, make_shards, 
     assert not (tmp_path / "kitti_distance").exists()
 
 
-def test_a_part_is_taken_only_on_request_and_said_to_be_one(tmp_path, make_shards):
+def test_a_part_is_taken_only_on_request_and_said_to_be_one(tmp_path):
     make_shards(tmp_path / "shards", LABELS[:5], LABELS[:6])
     for _ in range(2):
         assert prepare(SMALL, tmp_path, source=tmp_path / "shards", partial=True)["complete"] is False
@@ -74,31 +75,28 @@ def test_a_part_is_taken_only_on_request_and_said_to_be_one(tmp_path, make_shard
         prepare(SMALL, tmp_path, source=tmp_path / "shards")
 
 
-def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, make_shards):
+def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path):
     make_shards(tmp_path / "shards", LABELS, LABELS[:6])
     for options, message in (
             ({"route": "originals"}, "kitti_distance cannot be prepared by --route originals; it has shards"),
             ({"source": tmp_path / "none"}, "--source .*none is not a folder"),
             ({"source": tmp_path / "vtab"}, "nshards.txt is not there")):
         (tmp_path / "vtab").mkdir(exist_ok=True)
-        with pytest.raises(UserError, match=message):
-            prepare(SMALL, tmp_path / "vtab", **options)
+        user_error(message, prepare, SMALL, tmp_path / "vtab", **options)
         assert not any((tmp_path / "vtab").iterdir())
     (tmp_path / "vtab/kitti_distance").mkdir()
-    with pytest.raises(UserError, match="was not made by this command"):
-        prepare(SMALL, tmp_path / "vtab", source=tmp_path / "shards")
+    user_error("was not made by this command", prepare, SMALL, tmp_path / "vtab", source=tmp_path / "shards")
     assert status_line(SMALL, tmp_path / "vtab")[0] == "foreign"
 
 
-def test_a_second_process_and_a_second_route_are_refused(tmp_path, make_shards):
+def test_a_second_process_and_a_second_route_are_refused(tmp_path):
     dtd = replace(TASKS["dtd"], classes=2, train=2, test=2)
     make_shards(tmp_path / "shards", [0, 1], [0, 2])
     work = tmp_path / "dtd.incomplete"
     work.mkdir()
     with locked(work / ".lock"), pytest.raises(UserError, match=r"dtd.incomplete is in use by another process"):
         prepare(dtd, tmp_path, "shards", tmp_path / "shards")
-    with pytest.raises(UserError, match="label 2"):
-        prepare(dtd, tmp_path, "shards", tmp_path / "shards")
+    user_error("label 2", prepare, dtd, tmp_path, "shards", tmp_path / "shards")
     with pytest.raises(UserError, match="was begun by --route shards; pass that to go on, or remove the folder"):
         prepare(dtd, tmp_path, "torchvision", tmp_path / "shards")
     make_shards(tmp_path / "shards", [0, 1], [0, 1])
@@ -107,7 +105,7 @@ def test_a_second_process_and_a_second_route_are_refused(tmp_path, make_shards):
         prepare(dtd, tmp_path, "torchvision")
 
 
-def test_two_sources_are_never_mixed(tmp_path, make_shards, monkeypatch, start):
+def test_two_sources_are_never_mixed(tmp_path, monkeypatch, start):
     for name, labels in (("a", LABELS), ("b", LABELS[::-1])):
         make_shards(tmp_path / name, labels, LABELS[:6])
     killing = ("import os; from datasets.vtab import __main__ as command, prepared as vtab; write = vtab.write_json\n"
@@ -130,7 +128,7 @@ def test_two_sources_are_never_mixed(tmp_path, make_shards, monkeypatch, start):
     assert contents(tmp_path / "vtab") == contents(tmp_path / "straight")
 
 
-def test_a_prepared_folder_that_lost_an_image_is_not_called_done(tmp_path, make_shards):
+def test_a_prepared_folder_that_lost_an_image_is_not_called_done(tmp_path):
     make_shards(tmp_path / "shards", LABELS, LABELS[:6])
     prepare(SMALL, tmp_path, source=tmp_path / "shards")
     (tmp_path / "kitti_distance/val/.DS_Store").touch()
@@ -142,11 +140,10 @@ def test_a_prepared_folder_that_lost_an_image_is_not_called_done(tmp_path, make_
 
 
 @pytest.mark.parametrize("text", ["{}", "{", "[]", '{"route": "shards", "source": null, "done": {"a": "b"}}'])
-def test_a_damaged_note_is_one_line_among_the_others(tmp_path, make_shards, monkeypatch, capsys, text):
+def test_a_damaged_note_is_one_line_among_the_others(tmp_path, monkeypatch, capsys, text):
     monkeypatch.setitem(TASKS, SMALL.name, SMALL)
     make_shards(tmp_path / "shards", LABELS[:6], LABELS[:6])
-    with pytest.raises(UserError, match="train has 6 images"):
-        prepare(SMALL, tmp_path / "vtab", source=tmp_path / "shards")
+    user_error("train has 6 images", prepare, SMALL, tmp_path / "vtab", source=tmp_path / "shards")
     capsys.readouterr()
     work = tmp_path / "vtab/kitti_distance.incomplete"
     (work / "begun.json").write_text(text)
@@ -155,8 +152,7 @@ def test_a_damaged_note_is_one_line_among_the_others(tmp_path, make_shards, monk
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20 and f"{SMALL.name:22}structured   damaged     {said}" in lines
     words = ("prepare", SMALL.name, "--partial", "--root", tmp_path / "vtab", "--source", tmp_path / "shards")
-    assert command(monkeypatch, *words) == 1
-    assert capsys.readouterr().err == f"error: {said}\n"
+    assert command(monkeypatch, *words) == 1 and capsys.readouterr().err == f"error: {said}\n"
 
 
 # Kills itself at the n-th rename or removal, of images, records and folders, for every n until a run comes through;
@@ -195,7 +191,7 @@ print(kills)
 
 
 @pytest.mark.parametrize("route", ["shards", "originals"])
-def test_a_kill_at_any_moment_leaves_nothing_wrong_behind(tmp_path, make_shards, make_image, start, route):
+def test_a_kill_at_any_moment_leaves_nothing_wrong_behind(tmp_path, start, route):
     source, task = tmp_path / "source", "kitti_distance" if route == "shards" else "clevr_distance"
     if route == "shards":
         make_shards(source, range(4), range(4))
@@ -225,7 +221,7 @@ def command(monkeypatch, *arguments: object) -> int:
     return vtab_command.main()
 
 
-def test_status_prints_a_command_that_goes_on(tmp_path, make_shards, monkeypatch, capsys):
+def test_status_prints_a_command_that_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(TASKS, SMALL.name, SMALL)
     root, shards = tmp_path / "my vtab", tmp_path / "shards"
     make_shards(shards, LABELS, LABELS[:6])
@@ -244,15 +240,14 @@ def test_status_prints_a_command_that_goes_on(tmp_path, make_shards, monkeypatch
     line = next(line for line in lines if line.startswith(SMALL.name))
     assert line.split()[1:3] == ["structured", "incomplete"] and "8 of 8 train, 3 of 6 val; python -m dat" in line
     words = shlex.split(line.partition("; ")[2])
-    assert words[:3] == ["python", "-m", "datasets.vtab"]
-    assert command(monkeypatch, *words[3:]) == 0
+    assert words[:3] == ["python", "-m", "datasets.vtab"] and command(monkeypatch, *words[3:]) == 0
     assert "8 train and 6 val images of 4 classes, by shards (train is VTAB's train split" in capsys.readouterr().out
     command(monkeypatch, "status", "--root", root)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(SMALL.name))
     assert line.endswith("ready       8 train and 6 val, shards (train)")
 
 
-def test_one_task_that_fails_does_not_keep_the_next_from_being_prepared(tmp_path, make_shards, start):
+def test_one_task_that_fails_does_not_keep_the_next_from_being_prepared(tmp_path, start):
     source = tmp_path / "wds"
     make_shards(source / TASKS["kitti_distance"].repository, LABELS, LABELS[:6])
     process = start(["-m", "datasets.vtab", "prepare", "dmlab", "kitti_distance", "--partial", "--root", tmp_path,

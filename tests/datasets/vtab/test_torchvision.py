@@ -6,7 +6,6 @@ the file is there; all else is torchvision's own reading.
 
 import pickle
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,10 @@ from datasets.record import make_record
 from datasets.vtab import prepared as vtab
 from datasets.vtab.prepared import prepare
 from datasets.vtab.tasks import TASKS
+from tests.files import user_error
 from utils.cli import UserError
+
+from .small_shards import make_image
 
 RANDOM = np.random.default_rng(0)
 Written = dict[str, list[tuple[int, np.ndarray | bytes]]]  # (label, pixels or file) of our train and val
@@ -30,7 +32,7 @@ def pixels(count: int, size: int) -> np.ndarray:
     return RANDOM.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def cifar100(root: Path, make_image: Callable) -> Written:
+def cifar100(root: Path) -> Written:
     (root / "cifar-100-python").mkdir()
     written = {}
     for split, name, count in (("train", "train", 200), ("val", "test", 100)):
@@ -42,7 +44,7 @@ def cifar100(root: Path, make_image: Callable) -> Written:
     return written
 
 
-def svhn(root: Path, make_image: Callable) -> Written:
+def svhn(root: Path) -> Written:
     written = {}
     for split, name, count in (("train", "train", 30), ("val", "test", 20)):
         images, digits = pixels(count, 32), RANDOM.permutation(np.arange(count) % 10)
@@ -52,7 +54,7 @@ def svhn(root: Path, make_image: Callable) -> Written:
     return written
 
 
-def dtd(root: Path, make_image: Callable) -> Written:
+def dtd(root: Path) -> Written:
     written, classes = {"train": [], "val": []}, [f"texture{i:02d}" for i in range(47)]
     (root / "dtd/dtd/labels").mkdir(parents=True)
     for n, (split, name) in enumerate((("train", "train"), ("train", "val"), ("val", "test"))):
@@ -68,7 +70,7 @@ def dtd(root: Path, make_image: Callable) -> Written:
     return written
 
 
-def flowers102(root: Path, make_image: Callable) -> Written:
+def flowers102(root: Path) -> Written:
     (root / "flowers-102/jpg").mkdir(parents=True)
     numbers = RANDOM.permutation(306)
     labels = np.empty(306, int)
@@ -82,7 +84,7 @@ def flowers102(root: Path, make_image: Callable) -> Written:
             for split, names in (("train", ("trnid", "valid")), ("val", ("tstid",)))}
 
 
-def pets(root: Path, make_image: Callable) -> Written:
+def pets(root: Path) -> Written:
     for folder in ("images", "annotations"):
         (root / "oxford-iiit-pet" / folder).mkdir(parents=True)
     written = {}
@@ -97,7 +99,7 @@ def pets(root: Path, make_image: Callable) -> Written:
     return written
 
 
-def patch_camelyon(root: Path, make_image: Callable) -> Written:
+def patch_camelyon(root: Path) -> Written:
     h5py = pytest.importorskip("h5py")
     (root / "pcam").mkdir()
     written = {"train": [], "val": []}
@@ -117,9 +119,9 @@ def no_hashes(monkeypatch):
 
 
 @pytest.mark.parametrize("write", [cifar100, svhn, dtd, flowers102, pets, patch_camelyon])
-def test_trainval_and_test_as_they_are_in_the_source(tmp_path, make_image, no_hashes, write):
+def test_trainval_and_test_as_they_are_in_the_source(tmp_path, no_hashes, write):
     (tmp_path / "torchvision").mkdir()
-    written = write(tmp_path / "torchvision", make_image)
+    written = write(tmp_path / "torchvision")
     task = replace(TASKS[write.__name__], trainval=len(written["train"]), test=len(written["val"]))
     record = prepare(task, tmp_path, "torchvision", tmp_path / "torchvision")
     assert record == make_record(f"vtab-{task.name}", "torchvision", {"train": task.trainval, "val": task.test},
@@ -133,10 +135,10 @@ def test_trainval_and_test_as_they_are_in_the_source(tmp_path, make_image, no_ha
         assert found == expected
 
 
-def test_files_that_are_missing_or_damaged_are_one_line(tmp_path, make_image, monkeypatch):
+def test_files_that_are_missing_or_damaged_are_one_line(tmp_path, monkeypatch):
     source = tmp_path / "torchvision"
     source.mkdir()
-    svhn(source, make_image)  # with torchvision's own check of the hash
+    svhn(source)  # with torchvision's own check of the hash
     for name in ("svhn", "dtd"):
         with pytest.raises(UserError, match=rf"torchvision cannot read {name} in .* \(Dataset not found.*\); give "
                                             "torchvision's root folder as --source") as info:
@@ -147,15 +149,14 @@ def test_files_that_are_missing_or_damaged_are_one_line(tmp_path, make_image, mo
         raise OSError("no route to host")
 
     monkeypatch.setattr(tv.svhn, "download_url", no_network)
-    with pytest.raises(UserError, match=r"\(no route to host\); see that there is a network and room"):
-        prepare(TASKS["svhn"], tmp_path / "vtab")
+    user_error(r"\(no route to host\); see that there is a network and room", prepare, TASKS["svhn"], tmp_path / "vtab")
 
 
-def test_a_download_that_was_cut_off_is_begun_anew(tmp_path, make_image, monkeypatch):
+def test_a_download_that_was_cut_off_is_begun_anew(tmp_path, monkeypatch):
     fetched = []
 
     def fetch(url, download_root, **options):
-        dtd(Path(download_root).parent, make_image)  # refuses to unpack over what is there
+        dtd(Path(download_root).parent)  # refuses to unpack over what is there
         fetched.append(url)
         if len(fetched) == 1:  # as a kill would, with half of it unpacked
             for path in sorted(Path(download_root).glob("dtd/images/*/*"))[70:]:

@@ -19,8 +19,8 @@ from generators.feature_vis.fourier_image import COLOURS, draw_spectrum, stretch
 from generators.feature_vis.images import Channels, FeatureVis, ascend, shown_channels, target_weights, targets
 from generators.feature_vis.robust_transforms import ANGLES, SCALES, View, draw_view, look
 from models import ResNet50, SmallAlexNet, load_encoder, save_encoder
+from tests.files import user_error
 from tests.generators import plain_feature_vis as plain
-from utils.cli import UserError
 from utils.seeding import generator
 
 
@@ -247,6 +247,4 @@ def test_bad_input_is_refused_in_one_line(encoder, tmp_path):
         ({"resolution": 0}, "resolution"),
         ({"resolution": 31}, "need 32 pixels or more, not 31; pass --resolution 32"),
     ]:
-        with pytest.raises(UserError, match=match) as info:
-            FeatureVis(**{"device": "cpu", **fields})
-        assert "\n" not in str(info.value)
+        user_error(match, FeatureVis, **{"device": "cpu", **fields})

@@ -23,8 +23,8 @@ from generators.fractals.fractaldb import (
     patch_mask,
 )
 from generators.process import stream_key
+from tests.files import user_error
 from tests.generators import plain_fractaldb as plain
-from utils.cli import UserError
 from utils.seeding import generator
 
 
@@ -183,8 +183,7 @@ def test_small_images_are_reduced_large_ones():
 @pytest.mark.parametrize("options, message", [
     ({"resolution": 363}, "at most 362"), ({"resolution": 0}, "resolution"), ({"order": "sorted"}, "by_category")])
 def test_bad_options_are_refused(options, message):
-    with pytest.raises(UserError, match=message):
-        FractalDB(**options)
+    user_error(message, FractalDB, **options)
 
 
 @pytest.mark.parametrize("e, reason", [(0.9 * FAR, "overflowing"), (0.4 * FAR, None), (4 / FAR, None),

@@ -10,7 +10,7 @@ from scipy import stats
 from generators.fractals import search as fractal_search
 from generators.fractals.fractaldb import CATEGORIES, categories, chaos_game, choose_maps
 from generators.fractals.search import as_csv, candidate, check_system, main, search
-from utils.cli import UserError
+from tests.files import user_error
 
 
 def test_the_file_is_what_the_search_finds(tmp_path, monkeypatch, capsys):
@@ -78,8 +78,7 @@ def test_rejections_are_counted(monkeypatch):
 
 def test_bad_input_is_refused_before_the_search(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["fractal_search", "--output", str(tmp_path / "nowhere" / "found.csv")])
-    with pytest.raises(UserError, match="cannot be written"):
-        main()
+    user_error("cannot be written", main)
     monkeypatch.setattr(sys, "argv", ["fractal_search", "--categories", "0"])
     with pytest.raises(SystemExit):
         main()

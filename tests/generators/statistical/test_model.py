@@ -12,10 +12,10 @@ from generators.statistical import model as module
 from generators.statistical.histogram_match import BINS, Histograms, histograms, match_histograms, match_on_gpu
 from generators.statistical.model import MODELS, StatisticalModel, WaveletMarginals, impose_spectrum, scales_for
 from generators.statistical.spectrum import draw_exponents, unit_magnitude
+from tests.files import user_error
 from tests.generators.plain_generators import spectrum_passes
 from tests.generators.plain_statistics import match_by_ranks, match_wavelets, statistical_model
 from tests.generators.statistical.test_histogram_match import distance
-from utils.cli import UserError
 from utils.seeding import generator
 
 
@@ -105,8 +105,7 @@ LEFT = {
     "spectrum_color": {"gentle exponents": 0.0082, "middle exponents": 0.0862, "steep exponents": 0.6541},
     "spectrum_color_wmm": {"histograms of level 0": 0.1434, "deviations of level 0": 0.9656,  # 0.25 and 1.9 without wmm
                            "histograms of level 1": 0.1693, "deviations of level 1": 1.0264,  # 0.27 and 1.8
-                           "gentle exponents": 0.4381, "middle exponents": 1.1029, "steep exponents": 1.7013},
-}
+                           "gentle exponents": 0.4381, "middle exponents": 1.1029, "steep exponents": 1.7013}}
 
 
 def by_ranks(values: torch.Tensor, target: Histograms) -> torch.Tensor:
@@ -214,8 +213,7 @@ def test_the_way_of_the_gpu_on_a_cpu(model, monkeypatch):
 
     # In components that are hundreds of grey levels wide. Each round makes differences several times as large: to
     # change the noise by one part in a million does the same.
-    assert difference(rounds=1) < 0.01
-    assert difference(rounds=10) < 1
+    assert difference(rounds=1) < 0.01 and difference(rounds=10) < 1
 
 
 @pytest.mark.gpu
@@ -246,5 +244,4 @@ def test_scales():
                                                  ({"resolution": 8}, "pass --resolution 16"),
                                                  ({"resolution": 130}, "multiple of 8.* pass --resolution 128")])
 def test_bad_values_are_refused(parameters, message):
-    with pytest.raises(UserError, match=message):
-        StatisticalModel(**parameters)
+    user_error(message, StatisticalModel, **parameters)

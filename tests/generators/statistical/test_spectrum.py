@@ -6,8 +6,8 @@ from scipy import stats
 
 from generators.process import stream_key, white_noise
 from generators.statistical.spectrum import Spectrum, draw_exponents, magnitude, random_fields
+from tests.files import user_error
 from tests.generators.plain_generators import spectrum_passes
-from utils.cli import UserError
 from utils.seeding import generator
 
 
@@ -85,5 +85,4 @@ def test_tiny_images_are_finite(size):
 
 
 def test_resolution_zero_is_refused():
-    with pytest.raises(UserError, match="resolution"):
-        Spectrum(resolution=0)
+    user_error("resolution", Spectrum, resolution=0)

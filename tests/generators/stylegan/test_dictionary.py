@@ -26,8 +26,7 @@ def test_sign_dictionary_by_hand():
     (2, [0, -0.707, -1, 0.707, 0, -0.707, 1, 0.707, 0]),
     (8, [0.667, -1.333, 0.667] * 3),
     (9, [-0.183, -0.5, 0.734, 0.582, -1.266, 0.582, 0.734, -0.5, -0.183]),
-    (10, [-1.073, 0.341, 0.927, 0.341, -1.073, 0.341, 0.927, 0.341, -1.073]),
-])
+    (10, [-1.073, 0.341, 0.927, 0.341, -1.073, 0.341, 0.927, 0.341, -1.073])])
 def test_smooth_dictionary_by_hand(entry, stencil):
     np.testing.assert_allclose(smooth_dictionary()[entry].ravel(), stencil, atol=6e-4)  # they have three decimals
 

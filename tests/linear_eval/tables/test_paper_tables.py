@@ -84,8 +84,7 @@ def test_settings_stand_apart():
         "protocol paper, all training images, fc6 of SmallAlexNet at width 0.25": {"stat-wmm": [25.0],
                                                                                     "raw pixels": [8.0]},
         "protocol cached, all training images, fc6 of SmallAlexNet": {"stat-wmm": [33.0]},
-        "protocol paper, all training images, avgpool of ResNet50": {"stylegan-oriented": [58.0], "raw pixels": [8.0]},
-    }
+        "protocol paper, all training images, avgpool of ResNet50": {"stylegan-oriented": [58.0], "raw pixels": [8.0]}}
     large = sections["protocol paper, all training images, avgpool of ResNet50"]
     assert large.difference("stylegan-oriented") == pytest.approx(58 - 58.70)
     assert large.figures["stylegan-oriented"].read == "exact"
@@ -114,8 +113,7 @@ def test_vtab_markdown(vtab):
     lines = markdown("VTAB", vtab_sections(vtab)).splitlines()
     head = ("| | | natural | published (digitised ± 0.1) | difference | specialized | published (digitised ± 0.25) | "
             "difference | structured | published (digitised ± 0.1) | difference |")
-    assert lines.count(head) == 1
-    assert "Accuracies of single tasks were not published." in lines[2]
+    assert lines.count(head) == 1 and "Accuracies of single tasks were not published." in lines[2]
     [wmm] = [line for line in lines if "of 7 tasks" in line]
     assert wmm.startswith("|  | stat-wmm | 6 of 7 tasks, missing pets | 24.1 |  | 3 of 4 tasks, missing eurosat |")
     assert "| | | caltech101 | cifar100 | dtd | flowers102 | pets | sun397 | svhn |" in lines

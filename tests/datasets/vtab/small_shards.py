@@ -2,15 +2,14 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 
-def image_bytes(extension: str, seed: int) -> bytes:
+def make_image(extension: str, seed: int) -> bytes:
     """An image file of 6×5 random pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
     file = io.BytesIO()
@@ -18,7 +17,7 @@ def image_bytes(extension: str, seed: int) -> bytes:
     return file.getvalue()
 
 
-def write_tar(path: Path, members: Sequence[tuple[str | tarfile.TarInfo, bytes]]) -> None:
+def make_tar(path: Path, members: Sequence[tuple[str | tarfile.TarInfo, bytes]]) -> None:
     """A shard of these members: names, or whole TarInfos for what is no plain file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as shard:
@@ -28,7 +27,7 @@ def write_tar(path: Path, members: Sequence[tuple[str | tarfile.TarInfo, bytes]]
             shard.addfile(info, io.BytesIO(data))
 
 
-def write_shards(folder: Path, train: Sequence[int], test: Sequence[int], *, shards: int = 2,
+def make_shards(folder: Path, train: Sequence[int], test: Sequence[int], *, shards: int = 2,
                  extension: str = "webp") -> dict[str, bytes]:
     """<split>/nshards.txt and tars of images with these labels; the image files by '<split>/<key>'."""
     files = {}
@@ -36,24 +35,9 @@ def write_shards(folder: Path, train: Sequence[int], test: Sequence[int], *, sha
         for shard in range(shards):
             members = []
             for i in range(shard * len(labels) // shards, (shard + 1) * len(labels) // shards):
-                key, data = f"s{i:07d}", image_bytes(extension, 10_000 * number + i)
+                key, data = f"s{i:07d}", make_image(extension, 10_000 * number + i)
                 files[f"{split}/{key}"] = data
                 members += [(f"{key}.cls", str(labels[i]).encode()), (f"{key}.{extension}", data)]
-            write_tar(folder / split / f"{shard}.tar", members)
+            make_tar(folder / split / f"{shard}.tar", members)
         (folder / split / "nshards.txt").write_text(f"{shards}\n")
     return files
-
-
-@pytest.fixture
-def make_image() -> Callable[..., bytes]:
-    return image_bytes
-
-
-@pytest.fixture
-def make_tar() -> Callable[..., None]:
-    return write_tar
-
-
-@pytest.fixture
-def make_shards() -> Callable[..., dict[str, bytes]]:
-    return write_shards
