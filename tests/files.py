@@ -52,6 +52,16 @@ def saved(value: object) -> bytes:
     return file.getvalue()
 
 
+class Bomb:
+    """Makes the folder `mark` when it is unpickled the unsafe way."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
 def user_error(match: str, function: Callable, *arguments: object, **options: object) -> str:
     """What the UserError says that this call must end in: one line in which `match` is found."""
     with pytest.raises(UserError, match=match) as info:

@@ -8,7 +8,7 @@ import numpy as np
 from datasets import animal_shapes
 from datasets.animal_shapes import SPECIES, load_animal_shapes, write_animal_shapes
 from datasets.folder import labelled_images, read_rgb
-from tests.files import user_error
+from tests.files import Bomb, user_error
 
 
 def test_silhouettes_are_unique_and_every_species_is_there():
@@ -46,20 +46,12 @@ def test_other_files_are_left_alone(tmp_path):
     assert not any((tmp_path / "photos/train/cat").iterdir())
 
 
-class Malicious:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return open, (str(self.marker), "w")
-
-
 def test_a_tampered_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
     folder = tmp_path / "animal_shape_mnist/data/Animal Shape"
     folder.mkdir(parents=True)
     for part in ("data", "label"):
         with gzip.open(folder / f"animal_{part}_version_3.gz", "wb") as file:
-            pickle.dump(Malicious(tmp_path / "ran"), file)
+            pickle.dump(Bomb(tmp_path / "ran"), file)
 
     class Package:
         def locate_file(self, path):

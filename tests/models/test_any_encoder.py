@@ -2,7 +2,6 @@
 
 import collections
 import io
-import os
 import pickle
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ import torchvision
 
 from models import SmallAlexNet, load_encoder, random_encoder, save_encoder
 from models.checkpoint import load_torch
-from tests.files import user_error
+from tests.files import Bomb, user_error
 
 SMALL = 1 / 32
 
@@ -151,19 +150,9 @@ def test_damaged_files_never_end_in_a_traceback(encoder, legacy, tmp_path):
         refuses(path, "not a complete checkpoint|not a plain state dict")
 
 
-class Malicious:
-    """A pickle that makes a file when it is loaded the unsafe way."""
-
-    def __init__(self, marker: Path):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.marker),)
-
-
 @pytest.mark.parametrize("kind", ["pickle", "zip", "legacy", "in a state dict"])
 def test_code_in_a_file_never_runs(kind, encoder, tmp_path):
-    bomb, path = Malicious(tmp_path / "executed"), tmp_path / "encoder.pth"
+    bomb, path = Bomb(tmp_path / "executed"), tmp_path / "encoder.pth"
     if kind == "pickle":
         path.write_bytes(pickle.dumps(bomb))
     elif kind == "in a state dict":

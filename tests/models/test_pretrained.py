@@ -10,20 +10,10 @@ import torch
 import torchvision
 
 from models import Pretrained
-from tests.files import user_error
+from tests.files import Bomb, user_error
 from utils.cli import UserError
 
 WEIGHTS = torchvision.models.ResNet18_Weights.DEFAULT
-
-
-class Malicious:
-    """Makes the folder `mark` when it is unpickled."""
-
-    def __init__(self, mark: Path):
-        self.mark = mark
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.mark),)
 
 
 @pytest.fixture
@@ -60,7 +50,7 @@ def test_the_published_file_is_taken(publish):
 @pytest.mark.parametrize("kind", ["code", "other weights", "a file cut short", "a page"])
 def test_what_lies_in_its_place_is_refused(cache, tmp_path, kind):
     file = cache / Path(WEIGHTS.url).name
-    torch.save(Malicious(tmp_path / "mark") if kind == "code" else torchvision.models.resnet18().state_dict(), file)
+    torch.save(Bomb(tmp_path / "mark") if kind == "code" else torchvision.models.resnet18().state_dict(), file)
     if kind == "a file cut short":
         os.truncate(file, 1000)
     elif kind == "a page":
@@ -74,7 +64,7 @@ def test_what_lies_in_its_place_is_refused(cache, tmp_path, kind):
 
 def test_code_is_not_run_under_a_hash_that_fits_either(publish, tmp_path):
     """Eight digits of a hash can be forged."""
-    file = publish({"conv1.weight": Malicious(tmp_path / "mark")})
+    file = publish({"conv1.weight": Bomb(tmp_path / "mark")})
     user_error(f"cannot be had from .*delete {file}", Pretrained, "resnet18")
     assert not (tmp_path / "mark").exists()
 

@@ -9,10 +9,7 @@ from torch import nn
 
 from models import ResNet50
 
-
-def same(a: nn.Module, b: nn.Module) -> bool:
-    state = b.state_dict()
-    return type(a) is type(b) and all(torch.equal(value, state[name]) for name, value in a.state_dict().items())
+from .test_any_encoder import same
 
 
 def test_the_features_are_torchvisions(network, published):

@@ -173,13 +173,9 @@ def test_two_processes_are_one_stop_together_and_resume_exactly(tmp_path, togeth
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_an_error_or_a_kill_of_one_ends_both(tmp_path, together):
-    failed = finished(together([TOY, tmp_path / "run", 0, 1]), [1, 1])
-    assert failed[1][1] == "error: no images\n"
+def test_a_kill_of_one_ends_both(tmp_path, together):
     processes = together([TOY, tmp_path / "killed", 0.1])
     wait_for_steps(tmp_path / "killed", processes)
     processes[0].kill()
     _, err = processes[1].communicate(timeout=60)
-    assert processes[1].returncode == 1
-    for said in (failed[0][1], err):
-        assert "error: the connection to another process was lost" in said
+    assert processes[1].returncode == 1 and "error: the connection to another process was lost" in err

@@ -1,6 +1,6 @@
 """A learner of forty lines, with nothing but `training/`: a linear map that learns to be the identity.
 
-As a command it trains in the folder it is given: python toy.py FOLDER [SECONDS of a step [RANK that fails in step 3]]
+As a command it trains in the folder it is given: python toy.py FOLDER [SECONDS of a step]
 """
 
 import sys
@@ -17,7 +17,7 @@ from training import loop
 from training.distributed import ALONE, Processes
 from training.options import TrainingOptions
 from training.update import Update, read_finite
-from utils.cli import UserError, run
+from utils.cli import run
 from utils.run_folder import RunFolder
 
 
@@ -25,8 +25,8 @@ class Toy:
     shown = ("loss",)
     total_steps = 40
 
-    def __init__(self, processes: Processes = ALONE, pause: float = 0.0, fails: bool = False):
-        self.processes, self.pause, self.fails = processes, pause, fails
+    def __init__(self, processes: Processes = ALONE, pause: float = 0.0):
+        self.processes, self.pause = processes, pause
         self.map = nn.Linear(4, 4)
         nn.init.constant_(self.map.weight, 0.1)
         nn.init.zeros_(self.map.bias)
@@ -36,8 +36,6 @@ class Toy:
 
     def step(self, number: int) -> dict[str, Tensor]:
         time.sleep(self.pause)
-        if self.fails and number == 2:
-            raise UserError("no images")
         inputs = torch.randn(8, 4, generator=torch.Generator().manual_seed(number))
         outputs = self.processes.gather(self.model(inputs[self.processes.share(np.arange(8))]), 8)
         loss = (outputs - inputs).square().mean()
@@ -60,10 +58,10 @@ class Toy:
 
 
 def main() -> int:
-    folder, pause, fails = (*sys.argv[1:], *("0", "none")[len(sys.argv) - 2 :])
+    folder, pause = (*sys.argv[1:], "0")[:2]
     torch.set_num_threads(1)
     with Processes.join(torch.device("cpu")) as processes:
-        learner = Toy(processes, float(pause), fails == str(processes.rank))
+        learner = Toy(processes, float(pause))
         if processes.rank:
             return loop.train(learner, RunFolder(Path(folder)), processes)
         with RunFolder.open(folder, {}) as run_folder:

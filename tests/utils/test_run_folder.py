@@ -69,14 +69,6 @@ def test_what_differs_is_named_down_to_its_own_key():
     assert changes(before, before) == ""
 
 
-def test_a_folder_with_other_files_is_refused(tmp_path):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="it is no run folder"):
-        with RunFolder.open(tmp_path, {}):
-            pass
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
 def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
     RunFolder.check(tmp_path / "new", {"lr": 1})
     assert not (tmp_path / "new").exists()
@@ -87,13 +79,6 @@ def test_a_check_says_what_opening_would_and_touches_nothing(tmp_path):
     user_error("is a file", RunFolder.check, tmp_path / "a/config.json", {})
     (tmp_path / "a/config.json").write_text("[]")
     user_error(r"config\.json does not hold what was written there", RunFolder.check, tmp_path / "a", {})
-
-
-def test_a_folder_in_use_is_refused_whatever_the_options(tmp_path):
-    with RunFolder.open(tmp_path, {"lr": 1}):
-        with pytest.raises(UserError, match="in use by another run"):
-            with RunFolder.open(tmp_path, {"lr": 2}):
-                pass
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
