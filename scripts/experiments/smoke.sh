@@ -57,6 +57,7 @@ export SAMPLES=24 OPTIONS="--resolution 32" ENCODER=encoders/small_scale/dead_le
 OPTIONS="--resolution 32 --textures photos" call generate_datasets/dead_leaves.sh dead_leaves-textures
 call generate_datasets/statistical.sh stat-spectrum stat-wmm
 call generate_datasets/stylegan.sh stylegan-random stylegan-oriented
+call generate_datasets/own.sh own-programs own-scenes
 call generate_datasets/fractaldb.sh
 OPTIONS="--resolution 32 --steps 2" SAMPLES=4 call generate_datasets/feature_vis.sh
 SAMPLES=8 call generate_datasets/mixed.sh

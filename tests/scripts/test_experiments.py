@@ -84,7 +84,7 @@ def test_an_experiment_killed_in_every_stage_ends_as_if_it_had_not_been(tmp_path
 
     status = bash(ROOT / "scripts/status.sh", cwd=cut, **real).stdout
     assert re.search(r"^dead_leaves-mixed +24 images +done \(9 steps\)$", status, re.M)
-    assert re.search(r"^dead_leaves-mixed .*knn", status, re.M) and "1 of 17 encoders are there" in status
+    assert re.search(r"^dead_leaves-mixed .*knn", status, re.M) and re.search(r"^1 of \d+ encoders are there", status, re.M)
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_a_folder_with_other_content_is_no_encoder(tmp_path):
 def test_status_of_nothing_says_where_to_begin(tmp_path):
     done = bash(ROOT / "scripts/status.sh", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "0 of 17 encoders are there" in done.stdout and "images are missing: python -m generators" in done.stdout
+    assert re.search(r"^0 of \d+ encoders are there\nimages are missing: python -m generators", done.stdout, re.M)
     assert "ImageNet-100 is not there" in done.stdout and "0 of 19 tasks of VTAB are prepared" in done.stdout
     one = bash(ROOT / "scripts/status.sh", "stat-wmm", cwd=tmp_path)
     assert "0 of 1 encoders are there" in one.stdout and not list(tmp_path.iterdir())
