@@ -1,6 +1,6 @@
 """Our ranking of the noise datasets beside the paper's, with the rank correlation.
 
-    python -m linear_eval.ranking results/cifar10 --output results/cifar10
+    python -m linear_eval.ranking results/photos --output results/photos
 
 Writes ranking.md and ranking.png from result files: for each condition (task, protocol, number of training images, and
 the precision of the encoders where there are several) the mean accuracy of every dataset that was measured and has a

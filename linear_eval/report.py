@@ -1,6 +1,6 @@
 """Tables and figures from result files.
 
-    python -m linear_eval.report results/cifar10 --output results/cifar10
+    python -m linear_eval.report results/photos --output results/photos
     python -m linear_eval.report a.json b.json more/ --output table
 
 Writes table.md, table.csv and accuracy.png. Results that share row, task, protocol and number of training images are

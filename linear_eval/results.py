@@ -1,6 +1,6 @@
 """Result files: reading them, what makes two of them repetitions of one measurement, and what makes them contradict.
 
-    cells = collect(read_results([Path("results/cifar10")]))
+    cells = collect(read_results([Path("results/photos")]))
     mean = np.mean(cells[RowKey("stat-spectrum", "fc6", 0.25, "bfloat16"), Condition("cifar10", "cached", 5000)])
 """
 
