@@ -11,7 +11,6 @@ from datasets.folder import labelled_images, read_rgb
 from datasets.record import RECORD, make_record
 from datasets.small_photos import write_small_photos
 from tests.files import user_error
-from utils.cli import UserError
 from utils.files import read_json
 
 
@@ -96,8 +95,7 @@ def test_a_download_that_fails_says_why_and_what_to_do(tmp_path, monkeypatch, re
         raise OSError(reason)
 
     monkeypatch.setitem(small_photos.DATASETS, "cifar10", fail)
-    with pytest.raises(UserError, match=rf"not be downloaded to .*/download/cifar10 \({reason}\); .*network and room"):
-        write_small_photos("cifar10", tmp_path / "cifar10")
+    user_error(rf"\({reason}\); .*network and room", write_small_photos, "cifar10", tmp_path / "cifar10")
 
 
 def test_other_files_are_left_alone(tmp_path):

@@ -79,5 +79,4 @@ def test_precisions_are_ranked_apart():
     rows = [{**result(name, 40 + i), "precision": "float32"} for i, name in enumerate(names)]
     assert [head for head, _ in ranking(rows)] == ["cifar10, cached, 5,000 images"]
     rows += [{**result(name, 50 + i), "precision": "bfloat16"} for i, name in enumerate(names[:2])]
-    assert ranking(rows) == [("cifar10, cached, 5,000 images, float32", dict(zip(names, (40, 41, 42),
-                                                                                        strict=True)))]
+    assert ranking(rows) == [("cifar10, cached, 5,000 images, float32", dict(zip(names, (40, 41, 42), strict=True)))]

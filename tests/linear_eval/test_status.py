@@ -41,6 +41,18 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Runs the command in the folder of the test; returns what it prints."""
+    def command(*arguments: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["status", *arguments])
+        status.main()
+        return capsys.readouterr().out
+
+    return command
+
+
 def test_cells():
     rows = [result("a"), result("a", protocol="knn", train=2000, available=9000)]
     rows += [result("a", f"vtab-{task}", seed=seed) for task in ("dtd", "pets") for seed in (0, 1)]
@@ -107,7 +119,7 @@ def test_a_partial_task_is_not_prepared(home):
     assert len(said) == 1 and said[0].startswith("18 of 19 tasks of VTAB are prepared")
 
 
-def test_encoders_that_compare_evaluates(tmp_path, monkeypatch, capsys):
+def test_encoders_that_compare_evaluates(tmp_path, call):
     files = ["three/seed-0/encoder.pth", "three/seed-1/encoder.pth", "three/seed-2/encoder.pth",
              "moco/checkpoint_0199.pth.tar", "noise/deeper/encoder.pth"]
     for file in files:
@@ -117,28 +129,19 @@ def test_encoders_that_compare_evaluates(tmp_path, monkeypatch, capsys):
     (tmp_path / "results").mkdir()
     for seed in (0, 2):
         (tmp_path / "results" / f"{seed}.json").write_text(json.dumps(result("three", seed=seed)))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["status", "--encoders", "encoders"])
-    status.main()
-    lines = capsys.readouterr().out.splitlines()
+    lines = call("--encoders", "encoders").splitlines()
     assert [line.split()[:2] for line in lines[1:4]] == [["deeper", "-"], ["moco", "-"], ["three", "paper"]]
     assert lines[4:6] == ["", "3 of 5 encoders lack ImageNet-100 (GPU 0, or cpu):"]
 
 
-def test_two_encoders_of_one_name_are_said(home, monkeypatch, capsys):
+def test_two_encoders_of_one_name_are_said(home, call):
     (home / "encoders" / "again" / "stat-wmm").mkdir(parents=True)
     (home / "encoders" / "again" / "stat-wmm" / "encoder.pth").touch()
-    monkeypatch.chdir(home)
-    monkeypatch.setattr(sys, "argv", ["status", "--encoders", "encoders"])
-    status.main()
-    assert "are both called stat-wmm, seed 0; rename a folder" in capsys.readouterr().out
+    assert "are both called stat-wmm, seed 0; rename a folder" in call("--encoders", "encoders")
 
 
-def test_nothing_there_yet(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["status"])
-    status.main()
-    out = capsys.readouterr().out
+def test_nothing_there_yet(call):
+    out = call()
     assert out.startswith("encoders/small_scale is not there; pass encoder files")
     assert "ImageNet-100 is not there" in out and "0 of 19 tasks" in out
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,16 +17,14 @@ from utils.cli import UserError
 
 @dataclass(frozen=True)
 class Numbers:
-    """Image i is i, in every pixel; made in blocks, and counted."""
+    """Image i is i, in every pixel; made in blocks."""
 
     resolution: int = 2
     seed: int = 0
     block: int = 1
-    made: ClassVar[list[int]] = []
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         assert all(index % self.block == place % self.block for place, index in enumerate(indices)), "no whole blocks"
-        Numbers.made += indices
         return np.repeat(np.array(indices, np.uint8), 12).reshape(-1, 2, 2, 3)
 
 
@@ -38,38 +35,32 @@ class InThisProcess(RenderedImages):
         return map(self.process.render, parts)
 
 
-@pytest.fixture
-def here(monkeypatch) -> type[RenderedImages]:
-    Numbers.made.clear()
-    return InThisProcess
-
-
 def batches(order: Order, steps: int, processes: Processes = ALONE) -> list[np.ndarray]:
     return [processes.share(order.batch(step)[1]) for step in range(steps)]
 
 
 @pytest.mark.parametrize("processes", [ALONE, Processes(0, 3), Processes(2, 3)])
 @pytest.mark.parametrize(("count", "batch_size", "block"), [(60, 7, 1), (60, 7, 4), (61, 7, 4), (8, 8, 4), (9, 9, 1)])
-def test_the_stream_holds_what_was_asked_for(here, count, batch_size, block, processes):
-    images = here(Numbers(block=block), count, endless=False)
+def test_the_stream_holds_what_was_asked_for(count, batch_size, block, processes):
+    images = InThisProcess(Numbers(block=block), count, endless=False)
     asked = batches(Order(count, batch_size, 0, block), 4 * math.ceil(count / batch_size), processes)
     given = list(images.stream(iter(asked)))
     assert [pixels[:, 0, 0, 0].tolist() for pixels in given] == [indices.tolist() for indices in asked]
     assert {(pixels.dtype, tuple(pixels.shape[1:])) for pixels in given} == {(torch.uint8, (2, 2, 3))}
 
 
-def test_a_block_is_made_once_and_little_waits(here):
+def test_a_block_is_made_once_and_little_waits():
     """On average half of a block waits, over as many batches as it has images: 3.5 batches, and 8 of one."""
-    plan = list(here(Numbers(block=8), 800, endless=False)._plan(batches(Order(800, 8, 0, together=8), 100)))
+    plan = list(InThisProcess(Numbers(block=8), 800, endless=False)._plan(batches(Order(800, 8, 0, together=8), 100)))
     assert sum(len(part) for _, parts, _ in plan for part in parts) == 800 + 7 * 8  # the first ones again at the end
     waiting = np.cumsum([len(kept) - len(indices) for indices, _, kept in plan])
     assert waiting.max() == 28 and waiting[-1] == 0
 
 
-def test_what_no_one_asks_for_is_not_kept(here):
+def test_what_no_one_asks_for_is_not_kept():
     """One of many processes uses one image of a block, the others the rest."""
     asked = [np.array([first]) for first in range(0, 80, 8)]
-    for indices, parts, kept in here(Numbers(block=8), 80, endless=False)._plan(asked):
+    for indices, parts, kept in InThisProcess(Numbers(block=8), 80, endless=False)._plan(asked):
         assert kept == set(indices) and len(parts) == 1 and len(parts[0]) == 8
 
 
@@ -85,7 +76,7 @@ def test_worker_processes_make_the_images_of_the_folder(name, workers):
     assert np.array_equal(images.examples(), expected[:8])
 
 
-def test_packed_images(here):
+def test_packed_images():
     array = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 3), dtype=np.uint8)
     images = PackedImages(array)
     assert (images.count, images.height, images.width, str(images)) == (30, 4, 5, "30 images of 5×4")

@@ -105,8 +105,7 @@ def test_neither_folder_may_lie_in_the_other(imagenet, tmp_path, output):
     (imagenet / "val").rename(tmp_path / "elsewhere")
     (imagenet / "val").symlink_to(tmp_path / "elsewhere")
     before = state(tmp_path)
-    with pytest.raises(UserError, match="are one folder, or one lies in the other; choose a folder apart from"):
-        write_imagenet100(imagenet, tmp_path / output)
+    user_error("are one folder, or one lies in the other", write_imagenet100, imagenet, tmp_path / output)
     assert state(tmp_path) == before
 
 
@@ -139,7 +138,7 @@ def test_links_and_copies_do_not_mix(imagenet, tmp_path):
     for name, copy in (("links", False), ("copies", True)):
         write_imagenet100(imagenet, tmp_path / name, copy)
         before = state(tmp_path)
-        with pytest.raises(UserError, match=f"made {'with' if copy else 'without'} --copy, or not by this command"):
+        with pytest.raises(UserError, match=f"made {'with' if copy else 'without'} --copy"):
             write_imagenet100(imagenet, tmp_path / name, not copy)
         assert state(tmp_path) == before
 
@@ -171,7 +170,7 @@ def test_what_was_removed_is_made_again_and_what_imagenet_gained_is_added(imagen
 
 def test_copies_that_do_not_fit_are_refused_before_the_first(imagenet, tmp_path, monkeypatch):
     monkeypatch.setattr(imagenet100.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 5, 4))
-    with pytest.raises(UserError, match=r"out needs [\d.]+ KB for 500 copies, but 4 bytes are free; make room"):
+    with pytest.raises(UserError, match=r"out needs [\d.]+ KB .*, but 4 bytes are free"):
         write_imagenet100(imagenet, tmp_path / "out", copy=True)
     assert not (tmp_path / "out").exists()
     write_imagenet100(imagenet, tmp_path / "out")
@@ -182,8 +181,7 @@ def test_a_disk_without_links_is_explained(imagenet, tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted", target)
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    with pytest.raises(UserError, match=r"cannot be made a link \(Operation not permitted\); pass --copy"):
-        write_imagenet100(imagenet, tmp_path / "out")
+    user_error(r"cannot be made a link .*; pass --copy", write_imagenet100, imagenet, tmp_path / "out")
 
 
 def test_two_at_once_do_not_write_one_folder(imagenet, tmp_path):

@@ -17,7 +17,6 @@ from datasets.vtab.originals import clevr_label, parts
 from datasets.vtab.prepared import prepare
 from datasets.vtab.tasks import TASKS
 from tests.files import user_error
-from utils.cli import UserError
 
 from .small_shards import make_image
 
@@ -207,5 +206,4 @@ def test_clevr_files_that_are_wrong_are_named(tmp_path):
                              (None, "val_scenes.json is not there; give the folder CLEVR_v1.0 as --source")):
         path.unlink() if content is None else path.write_text(content)
         user_error(message, prepare, task, tmp_path / "vtab", "originals", root)
-    with pytest.raises(UserError, match="reads files that are here already: give their folder as --source"):
-        prepare(TASKS["clevr_distance"], tmp_path / "vtab", "originals")
+    user_error("give their folder as --source", prepare, TASKS["clevr_distance"], tmp_path / "vtab", "originals")

@@ -71,8 +71,7 @@ def test_a_part_is_taken_only_on_request_and_said_to_be_one(tmp_path):
         assert prepare(SMALL, tmp_path, source=tmp_path / "shards", partial=True)["complete"] is False
     state, said = status_line(SMALL, tmp_path)
     assert state == "partial" and said.startswith("5 train and 6 val, shards (train); for all: fetch https://huggingface.co")
-    with pytest.raises(UserError, match=r"was prepared with --partial \(5 train and 6 val images\); remove it"):
-        prepare(SMALL, tmp_path, source=tmp_path / "shards")
+    user_error("was prepared with --partial", prepare, SMALL, tmp_path, source=tmp_path / "shards")
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path):
@@ -97,12 +96,10 @@ def test_a_second_process_and_a_second_route_are_refused(tmp_path):
     with locked(work / ".lock"), pytest.raises(UserError, match=r"dtd.incomplete is in use by another process"):
         prepare(dtd, tmp_path, "shards", tmp_path / "shards")
     user_error("label 2", prepare, dtd, tmp_path, "shards", tmp_path / "shards")
-    with pytest.raises(UserError, match="was begun by --route shards; pass that to go on, or remove the folder"):
-        prepare(dtd, tmp_path, "torchvision", tmp_path / "shards")
+    user_error("was begun by --route shards; pass that", prepare, dtd, tmp_path, "torchvision", tmp_path / "shards")
     make_shards(tmp_path / "shards", [0, 1], [0, 1])
     prepare(dtd, tmp_path, "shards", tmp_path / "shards")
-    with pytest.raises(UserError, match="was prepared by --route shards; remove it to prepare it by torchvision"):
-        prepare(dtd, tmp_path, "torchvision")
+    user_error("was prepared by --route shards; remove it", prepare, dtd, tmp_path, "torchvision")
 
 
 def test_two_sources_are_never_mixed(tmp_path, monkeypatch, start):

@@ -1,10 +1,7 @@
 """Tar shards: files byte for byte, VTAB's classes, and one line for each way in which a shard can be wrong."""
 
-import functools
 import tarfile
-import threading
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from datasets.vtab.prepared import prepare
 from datasets.vtab.shards import parts, read_shard
 from datasets.vtab.tasks import TASKS
-from tests.files import user_error
+from tests.files import contents, user_error
 from utils.cli import UserError
 
 from .small_shards import make_image, make_shards, make_tar
@@ -117,8 +114,7 @@ def test_a_shard_that_is_not_there_is_named_and_passed_over_by_partial(tmp_path)
     shards = tmp_path / "wds" / KITTI.repository  # --source may be the folder of several
     make_shards(shards, [0, 1, 2, 3] * 2, [0, 1, 2, 3] * 2)
     (shards / "test/1.tar").unlink()
-    with pytest.raises(UserError, match=r"test/1.tar is not there, but nshards.txt counts it.*--partial"):
-        prepare(KITTI, tmp_path, source=tmp_path / "wds")
+    user_error("test/1.tar is not there.*--partial", prepare, KITTI, tmp_path, source=tmp_path / "wds")
     record = prepare(KITTI, tmp_path, source=tmp_path / "wds", partial=True)
     assert (record["counts"], record["complete"]) == ({"train": 8, "val": 4}, False)
     for text, message in ((None, "nshards.txt is not there: shards are"), ("many", "does not hold the number")):
@@ -140,29 +136,20 @@ def test_sun397_is_split_by_us_because_its_shards_are_not(tmp_path):
     numbers = np.array([int(path.stem[1:]) for path in (tmp_path / "vtab/sun397/val").glob("*/*.jpg")])
     assert 200 < numbers.mean() < 300  # from everywhere, not from the end
     make_tar(tmp_path / "test/0.tar", [("s0000500.cls", b"1"), ("s0000500.jpg", b"image")])
-    with pytest.raises(UserError, match="s0000500 is not a key of wds_sun397, which has s0000000 to s0000499"):
-        list(read_shard(task, tmp_path / "test/0.tar", "test"))
+    user_error("s0000500 is not a key of wds_sun397", lambda: list(read_shard(task, tmp_path / "test/0.tar", "test")))
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *about):
-        """Nothing on stderr."""
-
-
-def test_shards_are_downloaded_one_at_a_time(tmp_path, monkeypatch):
-    files = make_shards(tmp_path / "hub" / KITTI.repository / "resolve/main", [0, 1, 2, 3, 3], [0, 1, 2, 3], shards=3)
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "hub")) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setenv("VTAB_SHARDS_URL", f"http://127.0.0.1:{server.server_port}/")
-        seen = []
-        for name, images in parts(KITTI, None, tmp_path / "download", False):
-            seen += [image.data for image in images]
-            assert not (tmp_path / "download" / name).exists()
-        assert seen == list(files.values())
-        record = prepare(KITTI, tmp_path / "vtab", partial=True)
-        assert record["counts"]["train"] == 5
-        assert [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]
-        with pytest.raises(UserError, match=r"wds_vtab-dmlab/resolve/main/train/nshards.txt cannot be fetched: .* 404"):
-            prepare(TASKS["dmlab"], tmp_path / "vtab")
-        assert [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]  # a mistake leaves nothing
-        server.shutdown()
+def test_shards_are_downloaded_one_at_a_time(server, tmp_path, monkeypatch):
+    hub = f"{KITTI.repository}/resolve/main"
+    files = make_shards(tmp_path / hub, [0, 1, 2, 3, 3], [0, 1, 2, 3], shards=3)
+    server.files = {f"/{hub}/{name}": data for name, data in contents(tmp_path / hub).items()}
+    monkeypatch.setenv("VTAB_SHARDS_URL", f"{server.url}/")
+    seen = []
+    for name, images in parts(KITTI, None, tmp_path / "download", False):
+        seen += [image.data for image in images]
+        assert not (tmp_path / "download" / name).exists()
+    assert seen == list(files.values())
+    assert prepare(KITTI, tmp_path / "vtab", partial=True)["counts"]["train"] == 5
+    said = r"wds_vtab-dmlab/resolve/main/train/nshards.txt cannot be fetched: .* 404"
+    user_error(said, prepare, TASKS["dmlab"], tmp_path / "vtab")
+    assert [path.name for path in (tmp_path / "vtab").iterdir()] == ["kitti_distance"]  # a mistake leaves nothing

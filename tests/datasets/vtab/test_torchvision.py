@@ -180,5 +180,4 @@ def test_a_download_that_was_cut_off_is_begun_anew(tmp_path, monkeypatch):
 
 def test_without_h5py_patch_camelyon_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(UserError, match=r"needs h5py \(pip install h5py\); --route shards does not"):
-        prepare(TASKS["patch_camelyon"], tmp_path, "torchvision", tmp_path)
+    user_error(r"needs h5py \(pip install h5py\)", prepare, TASKS["patch_camelyon"], tmp_path, "torchvision", tmp_path)
