@@ -162,7 +162,7 @@ def test_many_conditions_make_several_rows_of_panels(tmp_path):
 
 
 def test_the_committed_tables_are_those_of_the_committed_results(tmp_path):
-    committed = Path(__file__).parents[2] / "results" / "cifar10"
+    committed = Path(__file__).parents[2] / "results" / "photos"
     write_report(read_results([committed]), tmp_path)
     for name in ("table.md", "table.csv"):
         assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), name
