@@ -17,10 +17,10 @@ from training.distributed import ALONE, Processes
 from training.embed import pair_model
 from training.images import PackedImages, RenderedImages
 from training.laps import lap
-from training.options import COMPUTING, TrainingOptions
+from training.options import COMPUTING, OPTIMISATION, TrainingOptions
 from training.pairs import Pairs
 from training.update import Update, read_finite
-from utils.cli import UserError, non_negative
+from utils.cli import UserError, non_negative, share
 from utils.devices import autocast
 from utils.options import option
 
@@ -35,6 +35,8 @@ class Options(TrainingOptions):
     unif_w: float = option(1.0, "weight of uniformity", type=non_negative, group="loss")
     align_alpha: float = option(2.0, "alpha in alignment", type=non_negative, group="loss")
     unif_t: float = option(2.0, "t in uniformity", type=non_negative, group="loss")
+    half_size: float = option(0.0, "share of the steps, at first, whose views have half the side: a quarter of the "
+                              "work, for short runs", type=share, group=OPTIMISATION)
     width: float = option(1.0, "channel multiplier; 1 is the published network", group=COMPUTING)
     batch_norm: str = option("per-view", "per-view: as on the paper's two GPUs; joint: both views in one batch",
                              ("per-view", "joint"), group=COMPUTING)
@@ -59,7 +61,7 @@ class AlignUniform:
                  gpus: Sequence[int] = (), processes: Processes = ALONE):
         self.options, self.device, self.processes = options, device, processes
         self.total_steps = options.total_steps(images.count)
-        self.pairs = Pairs(images, options, SmallAlexNet, device, processes)
+        self.pairs = Pairs(images, options, SmallAlexNet, device, processes, options.half_size)
         encoder = SmallAlexNet(options.width).initialize(options.seed)
         self.encoder, self.model = pair_model(encoder, options.batch_norm, device, gpus, options.compile, processes)
         self.update = Update(self.encoder.parameters(), options, images.count)

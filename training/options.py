@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from utils.cli import UserError, non_negative, positive_int, share, whole_number
+from utils.cli import UserError, non_negative, positive_int, whole_number
 from utils.options import option
 
 OPTIMISATION, COMPUTING = "optimisation", "encoder and device"
@@ -25,8 +25,6 @@ class TrainingOptions:
     cosine: bool = option(False, "cosine decay to 0 instead of steps, for short runs", group=OPTIMISATION)
     optimizer: str = option("sgd", "sgd is the paper's; adamw, and muon still more, learn more in a short run (pass "
                             "--lr with them)", ("sgd", "adamw", "muon"), group=OPTIMISATION)
-    half_size: float = option(0.0, "share of the steps, at first, whose views have half the side: a quarter of the "
-                              "work, for short runs", type=share, group=OPTIMISATION)
     momentum: float = option(0.9, "momentum of sgd", type=non_negative, group=OPTIMISATION)
     weight_decay: float = option(1e-4, "weight decay", type=non_negative, group=OPTIMISATION)
     compile: bool = option(False, "torch.compile the encoder, which rounds in other places: a minute or more at the "

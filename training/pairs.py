@@ -29,8 +29,8 @@ class Input(Protocol):
 
 
 class Pair(NamedTuple):
-    """Views x and y, float32 [B, 3, SIZE, SIZE] each (half of SIZE at first, if options.half_size asks for it), of this
-    process's share of `images` images."""
+    """Views x and y, float32 [B, 3, SIZE, SIZE] each (half of SIZE at first, if asked for), of this process's
+    share of `images` images."""
 
     x: Tensor
     y: Tensor
@@ -40,15 +40,18 @@ class Pair(NamedTuple):
 
 class Pairs:
     """The pairs of views of a run on `images`. Raises UserError for images from which nothing can be learnt, and if
-    `options` cannot train on so many."""
+    `options` cannot train on so many.
+
+    half_size: share of the steps, at first, whose views have half the side.
+    """
 
     def __init__(self, images: PackedImages | RenderedImages, options: TrainingOptions, input: Input,
-                 device: torch.device, processes: Processes = ALONE):
+                 device: torch.device, processes: Processes = ALONE, half_size: float = 0.0):
         options.steps_per_epoch(images.count, processes.count)
         require_different(images.examples())
         self.images, self.input, self.device, self.processes = images, input, device, processes
         self.seed, self.total_steps = options.seed, options.total_steps(images.count)
-        self.half_size_steps = round(options.half_size * self.total_steps)
+        self.half_size_steps = round(half_size * self.total_steps)
         self.order = Order(images.count, options.batch_size, options.seed, images.together, images.endless)
         self._stream: Generator[Tensor, None, None] | None = None  # of batches from `_next` on
         self._next = -1

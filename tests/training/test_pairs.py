@@ -24,9 +24,10 @@ def images() -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(b).resize((40, 40), Image.Resampling.NEAREST)) for b in blocks])
 
 
-def pairs(images: np.ndarray, processes: Processes = Processes(), **changes: object) -> Pairs:  # noqa: B008
+def pairs(images: np.ndarray, processes: Processes = Processes(), half_size: float = 0.0,  # noqa: B008
+          **changes: object) -> Pairs:
     options = dataclasses.replace(OPTIONS, **changes)
-    return Pairs(PackedImages(images), options, SmallAlexNet, torch.device("cpu"), processes)
+    return Pairs(PackedImages(images), options, SmallAlexNet, torch.device("cpu"), processes, half_size)
 
 
 def test_views_are_a_function_of_seed_and_step(images):
