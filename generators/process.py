@@ -15,13 +15,14 @@ where rounding grows until another kind of processor makes other images, as in a
 import dataclasses
 import functools
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from utils import options
 from utils.cli import UserError
-from utils.seeding import stable_key
+from utils.seeding import generator, stable_key
 
 
 def option(default: Any, help: str, choices: tuple[str, ...] | None = None, seeds: bool = True) -> Any:
@@ -77,3 +78,13 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory of freed arrays and tensors, which saves up to half of the time: glibc hands it
     back to the system, page by page, when it is more than twice the largest block ever freed (up to 32 MiB count)."""
     np.empty(2**25 - 2**16, np.uint8)
+
+
+def render_each(process: Any, indices: Sequence[int], image: Callable[[np.random.Generator], np.ndarray]) -> np.ndarray:
+    """Images number `indices` of a process, one by one, each by `image` from randomness of its own: uint8 [N,
+    resolution, resolution, 3]."""
+    keep_freed_memory()
+    images = np.empty((len(indices), process.resolution, process.resolution, 3), np.uint8)
+    for place, index in zip(images, indices, strict=True):
+        place[:] = image(generator(stream_key(process), int(index)))
+    return images

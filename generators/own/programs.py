@@ -23,9 +23,8 @@ import scipy.fft
 from numba import njit
 
 from generators.own.colour import colour_map, to_image
-from generators.process import check, keep_freed_memory, option, stream_key, white_noise
+from generators.process import check, option, render_each, white_noise
 from generators.statistical.colour_model import REORDER
-from utils.seeding import generator
 
 SINE, STEP, PRODUCT, RIDGE, TRIANGLE, LARGER, EITHER = range(7)
 CHANCES = np.cumsum([0.26, 0.2, 0.14, 0.1, 0.08, 0.1, 0.12])
@@ -188,12 +187,7 @@ class Programs:
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
-        keep_freed_memory()
-        images = np.empty((len(indices), self.resolution, self.resolution, 3), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            rng = generator(stream_key(self), int(index))
-            image[:] = to_image(random_program(rng, self.resolution), colour_map(rng))
-        return images
+        return render_each(self, indices, lambda rng: to_image(random_program(rng, self.resolution), colour_map(rng)))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ from numba import njit
 
 from generators.own.colour import colour_map, to_image
 from generators.own.programs import power_noise, random_program, sine, standardise, streaks
-from generators.process import check, keep_freed_memory, option, stream_key
+from generators.process import check, option, render_each
 from generators.statistical.colour_model import REORDER
-from utils.seeding import generator
 
 PROGRAM, NOISE = 0.5, 0.87  # a uniform number below these, in turn; else waves
 
@@ -125,12 +124,7 @@ class Textures:
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
-        keep_freed_memory()
-        images = np.empty((len(indices), self.resolution, self.resolution, 3), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            rng = generator(stream_key(self), int(index))
-            image[:] = to_image(random_texture(rng, self.resolution), colour_map(rng))
-        return images
+        return render_each(self, indices, lambda rng: to_image(random_texture(rng, self.resolution), colour_map(rng)))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ import numpy as np
 import scipy.fft
 from numba import njit
 
-from generators.process import check, keep_freed_memory, option, stream_key, white_noise
+from generators.process import check, option, render_each, white_noise
 from generators.statistical.colour_model import REORDER, components_to_image, mondrian, principal_axes
-from utils.seeding import generator
 
 TINY = np.finfo(np.float32).tiny  # keeps 0 / 0 away
 
@@ -117,13 +116,10 @@ class Spectrum:
 
     def render(self, indices: Sequence[int]) -> np.ndarray:
         """Images number `indices`: uint8 [N, resolution, resolution, 3], RGB."""
-        keep_freed_memory()
-        size = self.resolution
-        images = np.empty((len(indices), size, size, 3), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            rng = generator(stream_key(self), int(index))
-            a, b = draw_exponents(rng)
-            components = random_fields(rng, a, b, size)
-            axes, mu = principal_axes(rng, mondrian(rng, size))
-            image[:] = components_to_image(components, axes, mu)
-        return images
+        return render_each(self, indices, self._image)
+
+    def _image(self, rng: np.random.Generator) -> np.ndarray:
+        a, b = draw_exponents(rng)
+        components = random_fields(rng, a, b, self.resolution)
+        axes, mu = principal_axes(rng, mondrian(rng, self.resolution))
+        return components_to_image(components, axes, mu)
