@@ -3,6 +3,7 @@
     python -m generators.own.composite --how mask --components "dead_leaves-mixed=0.5 own-programs=0.5" --output data/a
     python -m generators.own.composite --how mean --chance 0.5 --components own-masks=1 --output data/b
     python -m generators own-masks
+    python -m generators own-exposed
 
 The images come from the mixture of the components (`generators.mixture`) with the same seed and resolution. Composite i
 is the mixture's image i, as it is or, with probability `chance`, with one or two others of the same two hundred: those
@@ -13,7 +14,8 @@ from 200 k to 200 k + 199, k = i // 200. So one image of the mixture is rendered
 with Procedural Data", ICML 2025 (KML): the two clusters of its colours are found by three steps of Lloyd's k-means from
 the first and the last of its colours in lexicographic order; the mask is 1 in the cluster of the last, and is blurred
 twice by a box of 3 x 3 pixels. (They resize it between the blurs; here the third image has the size of the others.)
-`mean` is (a + b) / 2; of images that are `mask` composites, it is their KML mixup.
+`mean` is (a + b) / 2; of images that are `mask` composites, it is their KML mixup. With `exposure`, each image then
+gets one of its own.
 """
 
 from collections.abc import Sequence
@@ -25,9 +27,10 @@ from numba import njit
 
 from datasets.writer import rendered
 from generators.mixture import Mixture
+from generators.own.colour import exposed
 from generators.process import check, option, stream_key
 from utils.cli import UserError
-from utils.seeding import generator
+from utils.seeding import generator, stable_key
 
 GROUP = 200  # images that share their sources
 HOW = ("mask", "mean")
@@ -104,6 +107,7 @@ class Composite:
     components: str = option("", "names and weights that sum to 1, as in 'own-programs=0.5 own-textures=0.5'")
     how: str = option("mask", "two images joined by the mask of a third, or the mean of two", HOW)
     chance: float = option(1.0, "share of the images that are composed; the others are images of the components")
+    exposure: bool = option(False, "give each image a random contrast and brightness, as photos have")
     resolution: int = option(128, "height and width of the images, in pixels")
     seed: int = option(0, "another seed gives other images")
 
@@ -140,10 +144,12 @@ class Composite:
         chosen = [self.sources(int(index)) for index in indices]
         needed = np.unique(np.concatenate([[], *chosen]).astype(np.int64))
         made = dict(zip(needed.tolist(), rendered(self.mixture, needed), strict=True)) if len(needed) else {}
+        exposures = stable_key("exposures", stream_key(self))
         for image, numbers in zip(images, chosen, strict=True):
             a, *rest = (made[number] for number in numbers.tolist())
             share = kml_mask(rest[1]) if len(rest) == 2 else np.float32(0.5)
-            image[:] = blend(a, rest[0], share) if rest else a
+            composed = blend(a, rest[0], share) if rest else a
+            image[:] = exposed(composed, generator(exposures, int(numbers[0]))) if self.exposure else composed
         return images
 
 

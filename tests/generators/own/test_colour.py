@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from generators.own.colour import PICTURE, colour_map, saturation, to_image
+from generators.own.colour import PICTURE, colour_map, exposed, saturation, to_image
 from generators.statistical.colour_model import mondrian
 from utils.seeding import generator
 
@@ -35,3 +35,15 @@ def test_saturation():
     np.testing.assert_allclose(saturation(1) @ colour, colour)
     np.testing.assert_allclose(saturation(0) @ colour, [60, 60, 60], rtol=1e-6)
     np.testing.assert_allclose(saturation(0.5) @ colour, [35, 55, 90], rtol=1e-6)
+
+
+def test_exposures():
+    """Of an image far from black and white, so that nothing is cut off."""
+    image = (128 + 6 * np.random.default_rng(0).uniform(-1, 1, (16, 16, 3))).astype(np.uint8)
+    many = np.stack([exposed(image, generator(3, i)) for i in range(500)]).astype(float)
+    brightness = many.mean(axis=(1, 2, 3)) - image.mean()
+    contrast = many.std(axis=(1, 2, 3)) / image.std()
+    assert stats.kstest(brightness, stats.norm(0, 25).cdf).pvalue > 0.001
+    assert stats.kstest(np.log(contrast), stats.uniform(np.log(0.8), np.log(1.7 / 0.8)).cdf).pvalue > 0.001
+    bright = exposed(np.uint8([[[0, 250, 255]]]), generator(3, 0))
+    assert bright.dtype == np.uint8 and bright.min() < bright.max()

@@ -51,6 +51,16 @@ def test_images_are_composed_of_their_sources(how):
     assert process.render([]).shape == (0, 16, 16, 3)
 
 
+def test_exposure_changes_composites_by_image():
+    plain, process = Composite(TWO, chance=0.0, resolution=16), Composite(TWO, chance=0.0, exposure=True, resolution=16)
+    images, lit = plain.render(range(6)).astype(float), process.render(range(6))
+    for before, after in zip(images, lit, strict=True):
+        inner = (after > 0) & (after < 255)
+        slope, level = np.polyfit(before[inner], after[inner], 1)
+        assert 0.79 < slope < 1.71 and np.abs(slope * before + level - after)[inner].max() < 1.5
+    np.testing.assert_array_equal(process.render([4])[0], lit[4])
+
+
 def test_sources_are_the_image_itself_and_others_of_its_two_hundred():
     process = Composite("own-programs=1", "mask", 0.7)
     chosen = [process.sources(i) for i in range(GROUP, 6 * GROUP)]
