@@ -17,7 +17,7 @@ RATE = 10.0  # of what is made orthogonal, times that of AdamW
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW's arguments and state, but weights [out, in, height, width], and with `linear` [out, in], take Muon's steps:
+    """AdamW's arguments and state, but weights [out, in, height, width], and [out, in] if `linear`, take Muon's steps:
     with the gradient G,
 
         M ← 0.95 M + G,    W ← (1 - r·weight_decay) W - 0.2 r √max(out, in·height·width) · orthogonal(G + 0.95 M),
