@@ -1,29 +1,38 @@
-"""Muon: convolutions change by their momentum made orthogonal, everything else by AdamW.
+"""Muon: convolutions, and linear layers if asked, change by their momentum made orthogonal, everything else by AdamW.
 
 Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; scale of Liu et al., "Muon is scalable
 for LLM training", 2025, section 2.2. torch has a Muon for matrices alone, in bfloat16. The linear layers of
-SmallAlexNet are left to AdamW: making them orthogonal would cost more than the rest of a step on a CPU.
+SmallAlexNet are better left to AdamW: making them orthogonal would cost more than the rest of a step on a CPU. Those of
+an MLP are small.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MOMENTUM = 0.95
-RATE = 10.0  # of convolutions, times that of AdamW
+RATE = 10.0  # of what is made orthogonal, times that of AdamW
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW's arguments and state, but weights [out, in, height, width] take Muon's steps: with the gradient G,
+    """AdamW's arguments and state, but weights [out, in, height, width], and [out, in] if `linear`, take Muon's steps:
+    with the gradient G,
 
         M ← 0.95 M + G,    W ← (1 - r·weight_decay) W - 0.2 r √max(out, in·height·width) · orthogonal(G + 0.95 M),
 
     r being ten times the learning rate."""
 
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, *, linear: bool = False, **of_adamw: Any):
+        super().__init__(parameters, lr, **of_adamw)
+        self.dimensions = (2, 4) if linear else (4,)
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
         for group in self.param_groups:
             rate = RATE * group["lr"]
-            for weight in (p for p in group["params"] if p.ndim == 4 and p.grad is not None):
+            for weight in (p for p in group["params"] if p.ndim in self.dimensions and p.grad is not None):
                 state = self.state[weight]
                 if not state:  # "step" is what AdamW looks for when a state is loaded
                     state |= {"step": torch.zeros((), device=weight.device), "momentum": torch.zeros_like(weight)}

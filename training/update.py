@@ -32,7 +32,8 @@ class Update:
         self.parameters, self.options = list(parameters), options
         self.steps_per_epoch, self.total_steps = options.steps_per_epoch(images), options.total_steps(images)
         make = {"sgd": functools.partial(torch.optim.SGD, momentum=options.momentum),
-                "adamw": torch.optim.AdamW, "muon": Muon}[options.optimizer]
+                "adamw": torch.optim.AdamW, "muon": Muon,
+                "muon-linear": functools.partial(Muon, linear=True)}[options.optimizer]
         # Fused: one pass over the weights instead of three or more.
         self.optimizer = make(self.parameters, options.base_lr, weight_decay=options.weight_decay, fused=True)
 

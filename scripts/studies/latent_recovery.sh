@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Both tables of "Contrastive Learning Inverts the Data Generating Process" at a scale that fits two cores: four
-# dimensions, 256 pairs a step, 1,000 steps, three seeds, the laws and scales of the paper; then five dimensions as a
+# dimensions, 256 pairs a step, 2,000 steps, three seeds, the laws and scales of the paper; then five dimensions as a
 # check, rendered scenes, and ten dimensions. Prints the paper's numbers beside ours and draws the curves. A run takes
 # half a minute to half an hour; all of them take hours. Resumes run by run; result files that are there are not made
 # again.
@@ -35,19 +35,20 @@ study() {
         --options --gpus $GPU "$@" ${STEPS:+--steps "$STEPS"}
 }
 
-linear="sphere-vmf1:identity sphere-vmf1:supervised sphere-vmf1 sphere-vmf10 sphere-laplace sphere-normal
-    unbounded-normal"
+linear="sphere-vmf1:identity sphere-vmf1:supervised sphere-vmf1 sphere-vmf10 sphere-vmf10-matched sphere-laplace
+    sphere-normal unbounded-normal"
 permutation="box-laplace:identity box-laplace:supervised box-laplace box-gennorm3 box-normal box-laplace-unbounded
     box-gennorm3-unbounded box-normal-unbounded box-laplace-unbounded-normal box-normal-unbounded-gennorm3"
 after="sphere-cap sphere-anisotropic sphere-anisotropic-learned"
 for part in "$@"; do
     case "$part" in
-    n4) study n4 "$SEEDS" "$linear $permutation $after" --n 4 --batch_size 256 --steps 1000 ;;
+    n4) study n4 "$SEEDS" "$linear $permutation $after" --n 4 --batch_size 256 --steps 2000 --lr 2e-3 ;;
     n5) study n5 "$SEEDS" "box-laplace sphere-vmf10 box-gennorm3 box-normal-unbounded" ;;
     scene) study scene "${SEEDS%% *}" "scene-laplace scene-normal-unbounded scene-augmentation" ;;
     n10)
         study n10 "0 1 2 3 4" "sphere-vmf1:identity box-laplace:identity" --n 10
-        study n10 "${SEEDS%% *}" "sphere-vmf10 box-laplace" --n 10 --batch_size 1024 --steps 6000
+        study n10 "${SEEDS%% *}" "sphere-vmf10-matched box-laplace" \
+            --n 10 --batch_size 1024 --steps 2000 --optimizer muon-linear
         ;;
     esac
 done

@@ -36,7 +36,9 @@ def test_steps_are_those_of_torchs_muon():
         assert (ours.detach().flatten(1) - flat.detach()).abs().max() < 0.3 * moved  # theirs rounds to bfloat16
 
 
-def test_the_rest_takes_adamws_steps_and_a_loaded_state_goes_on():
+@pytest.mark.parametrize(("linear", "as_by_adamw"), [(False, [False, True, True, True]),
+                                                     (True, [False, True, False, True])])
+def test_the_rest_takes_adamws_steps_and_a_loaded_state_goes_on(linear, as_by_adamw):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 2))
     images = torch.randn(5, 3, 8, 8)
@@ -48,14 +50,14 @@ def test_the_rest_takes_adamws_steps_and_a_loaded_state_goes_on():
             optimizer.step()
 
     one, two, plain = (copy.deepcopy(model) for _ in range(3))
-    optimizer = Muon(one.parameters(), lr=0.01)
+    optimizer = Muon(one.parameters(), lr=0.01, linear=linear)
     train(one, optimizer, 1)
     train(plain, torch.optim.AdamW(plain.parameters(), lr=0.01), 1)
     same = [torch.equal(a, b) for a, b in zip(one.parameters(), plain.parameters(), strict=True)]
-    assert same == [False, True, True, True]
+    assert same == as_by_adamw
 
     two.load_state_dict(one.state_dict())
-    resumed = Muon(two.parameters(), lr=0.01)
+    resumed = Muon(two.parameters(), lr=0.01, linear=linear)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     train(one, optimizer, 2)
     train(two, resumed, 2)
