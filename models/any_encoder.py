@@ -1,4 +1,4 @@
-"""The encoder in any file that holds one: a SmallAlexNet or a ResNet-50, ours or from elsewhere."""
+"""The encoder in any file that holds one: a SmallAlexNet, a ResNet-18 or a ResNet-50, ours or from elsewhere."""
 
 import math
 import re
@@ -7,17 +7,23 @@ from pathlib import Path
 from torch import Tensor
 
 from models.checkpoint import check_numbers, load_torch
+from models.resnet18 import NORMALISED, PLANES, ResNet18
 from models.resnet50 import ResNet50
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
 
+ALEXNET = dict(zip(("blocks.0.0", "blocks.1.0", "blocks.2.0", "blocks.3.0", "blocks.4.0", "blocks.5.1"),
+                   SmallAlexNet.CHANNELS, strict=True))  # outputs of layers at width 1
+RESNET18 = dict(zip(("conv1", "layer2.0.conv1", "layer3.0.conv1", "layer4.0.conv1"), PLANES, strict=True))
 
-def load_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
+
+def load_encoder(path: Path | str) -> SmallAlexNet | ResNet18 | ResNet50:
     """The encoder in `path`, in evaluation mode on the CPU.
 
     A SmallAlexNet comes as a state dict (`encoder.pth`) or as a run's `last.pth`; its width is read off the weights. A
     ResNet-50 comes as a state dict with torchvision's names or as a checkpoint of MoCo, of which the query encoder
-    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. Prefixes left by DataParallel
+    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. A ResNet-18 comes with
+    torchvision's names, too; channels, stem, width and outputs are read off the weights. Prefixes left by DataParallel
     (`module.`) and torch.compile (`_orig_mod.`) are removed. Every other name and shape must match. Raises UserError
     otherwise, naming what differs.
     """
@@ -30,8 +36,10 @@ def load_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
     weights = {re.sub(r"^((module|_orig_mod)\.)+", "", name): value for name, value in state.items()}
     if query := {name: value for name, value in weights.items() if name.startswith("encoder_q.")}:
         weights = {name.removeprefix("encoder_q."): value for name, value in query.items()}
-    if "conv1.weight" in weights:
-        model: SmallAlexNet | ResNet50 = ResNet50()
+    if "layer1.0.conv2.weight" in weights and "layer1.0.conv3.weight" not in weights:
+        model: SmallAlexNet | ResNet18 | ResNet50 = _resnet18(weights, path)
+    elif "conv1.weight" in weights:
+        model = ResNet50()
         weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
     else:
         model = _small_alexnet(weights, path)
@@ -59,12 +67,20 @@ def _small_alexnet(weights: dict[str, Tensor], path: Path | str) -> SmallAlexNet
     return SmallAlexNet(_width(weights), out_dim=last.shape[0])
 
 
-def _width(state: dict[str, Tensor]) -> float:
+def _resnet18(weights: dict[str, Tensor], path: Path | str) -> ResNet18:
+    """A ResNet18 of the size of `weights`. Raises UserError if they are those of another architecture."""
+    first, last = weights.get("conv1.weight"), weights.get("fc.weight")
+    if first is None or last is None or first.ndim != 4 or last.ndim != 2 or first.shape[3] not in NORMALISED:
+        raise UserError(f"{path} holds neither a ResNet-18 nor a ResNet-50, but another architecture with their names")
+    return ResNet18(first.shape[1], first.shape[3], _width(weights, RESNET18), last.shape[0])
+
+
+def _width(state: dict[str, Tensor], published: dict[str, int] = ALEXNET) -> float:
     """The width whose rounded channel counts are those of `state` (any number if no width fits)."""
     low, high = 0.0, math.inf
-    for name, published in zip(("0.0", "1.0", "2.0", "3.0", "4.0", "5.1"), SmallAlexNet.CHANNELS, strict=True):
-        weight = state.get(f"blocks.{name}.weight")
+    for name, count in published.items():
+        weight = state.get(f"{name}.weight")
         if weight is not None and weight.ndim > 0:
-            low = max(low, (len(weight) - 0.5) / published)
-            high = min(high, (len(weight) + 0.5) / published)
+            low = max(low, (len(weight) - 0.5) / count)
+            high = min(high, (len(weight) + 0.5) / count)
     return (low + high) / 2

@@ -19,7 +19,7 @@ def random_encoder(seed: int, width: float = 1.0) -> SmallAlexNet:
     return SmallAlexNet(width).initialize(seed).eval()
 
 
-def save_encoder(model: SmallAlexNet, path: Path | str) -> None:
+def save_encoder(model: Module, path: Path | str) -> None:
     """Write `model`'s state dict (on the CPU, contiguous) to `path`, whole or not at all."""
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     save_torch(state, path)

@@ -188,8 +188,8 @@ def test_the_query_encoder_of_a_moco_checkpoint_loads(network, tmp_path):
 
 
 def test_what_does_not_fit_a_resnet_is_named(tmp_path):
-    resnet18 = torchvision.models.resnet18(weights=None).state_dict()
-    refuses(save(resnet18, tmp_path), "does not fit a ResNet50: .*layer1.0.bn3")
+    resnet34 = torchvision.models.resnet34(weights=None).state_dict()
+    refuses(save(resnet34, tmp_path), "does not fit a ResNet18: .*layer1.2.bn1")
     refuses(save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path), "does not fit a ResNet50: .*bn1.bias")
     refuses(save({"state_dict": {"encoder_q.conv1.weight": 3}}, tmp_path), "is not a state dict")
 
