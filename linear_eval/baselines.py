@@ -6,6 +6,7 @@ goes into the same probes as an encoder.
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from linear_eval.features import Features
 
@@ -38,3 +39,17 @@ BASELINES: dict[str, Features] = {
     "mean colours": mean_colours,
     "colour histogram": colour_histogram,
 }
+
+
+def raw_values(examples: Tensor) -> Tensor:
+    """Stored examples, float32 [N, C, H, W], as means over 2×2 values: [N, C · H/2 · W/2]."""
+    return F.avg_pool2d(examples, 2).flatten(1)
+
+
+def mean_spectrum(examples: Tensor) -> Tensor:
+    """Stored examples, float32 [N, C, H, W], averaged over time, which runs along W: [N, C · H]."""
+    return examples.mean(3).flatten(1)
+
+
+OF_ARRAYS: dict[str, Features] = {"raw values": raw_values, "mean spectrum": mean_spectrum}
+ALL = BASELINES | OF_ARRAYS

@@ -26,9 +26,9 @@ from linear_eval.baselines import BASELINES
 from linear_eval.evaluate import evaluate, finished, identity
 from linear_eval.find import TORCHVISION, find_encoders
 from linear_eval.protocols import PROTOCOLS
-from linear_eval.rows import Row, baseline_row, encoder_row, random_row
-from linear_eval.task import Task, load_task
-from utils.cli import UserError, parser, positive_int, run, whole_number
+from linear_eval.rows import KIND, Row, baseline_row, encoder_row, random_row
+from linear_eval.task import Task, add_task_options, load_task, number_or_share
+from utils.cli import UserError, parser, run, whole_number
 from utils.devices import add_precision, choose_device
 from utils.files import write_json
 from utils.progress import Progress
@@ -49,13 +49,13 @@ def entry(name: str, seed: int, make: Callable[[], Row]) -> Entry:
 
 
 def entries(sources: Sequence[str], layer: str | None, random_inits: int, device: torch.device,
-            precision: str = "auto") -> tuple[list[Entry], int]:
+            precision: str = "auto", baselines: Sequence[str] = tuple(BASELINES)) -> tuple[list[Entry], int]:
     """The baselines, the encoders in `sources`, and random initialisations of their architectures and widths.
 
     Returns these and the number of encoders that cannot be probed; each is named on stderr and keeps no other from it.
     Raises UserError for two whose results would go to one file.
     """
-    listed = [entry(name, 0, lambda name=name: baseline_row(name)) for name in BASELINES]
+    listed = [entry(name, 0, lambda name=name: baseline_row(name)) for name in baselines]
     kinds: dict[str, dict[str, Any]] = {}
     failed = 0
     for name, seed, file in find_encoders(sources):
@@ -67,8 +67,10 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
             continue
         listed.append(found)
         if not file.startswith(TORCHVISION):
-            kind = {key: found.row.facts[key] for key in ("architecture", "width") if key in found.row.facts}
-            kinds[f"{kind['width']:.4g}" if "width" in kind else kind["architecture"]] = kind
+            kind = {key: found.row.facts[key] for key in KIND if key in found.row.facts}
+            said = [kind["architecture"]] * (kind["architecture"] != "SmallAlexNet")
+            said += [f"{kind['width']:.4g}"] * ("width" in kind) + ["stem-7"] * (kind.get("stem") == 7)
+            kinds["-".join(said)] = kind
     for suffix, kind in sorted(kinds.items()):
         listed += [entry(f"random-init-{suffix}", seed,
                          lambda seed=seed, kind=kind: random_row(seed, device, layer, precision=precision, **kind))
@@ -129,15 +131,17 @@ def main() -> int:
     p.add_argument("--encoders", nargs="+", required=True, metavar="ENCODER",
                    help="encoders: files, folders, torchvision:NAME")
     p.add_argument("--output", type=Path, required=True, help="folder for the result files")
-    p.add_argument("--task", help="the task's name in tables (default: that of its record, or of the --data folder)")
+    add_task_options(p)
     p.add_argument("--protocol", choices=list(PROTOCOLS), default="cached", help="how the probe is fitted")
-    p.add_argument("--train-limit", type=positive_int, nargs="+", help="numbers of training images (default: all)")
+    p.add_argument("--train-limit", type=number_or_share, nargs="+",
+                   help="numbers of training images, or shares such as 10%% (default: all)")
     add_options(p)
     args = p.parse_args()
     device = choose_device(args.gpus)
-    listed, unread = entries(args.encoders, args.layer, args.random_inits, device, args.precision)
-    task = load_task(args.data, args.task)
-    count, failed = probe(task, listed, args.output, args.train_limit or [None], args.protocol, device, args.features)
+    task = load_task(args.data, args.task, args.labels, args.only)
+    listed, unread = entries(args.encoders, args.layer, args.random_inits, device, args.precision, task.train.baselines)
+    limits = [task.limit(limit) for limit in args.train_limit or [None]]
+    count, failed = probe(task, listed, args.output, limits, args.protocol, device, args.features)
     print(f"{args.output}: {len(listed)} rows of {task.name} by {args.protocol}, {count} of them probed now")
     return int(unread + failed > 0)
 

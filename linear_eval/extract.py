@@ -20,7 +20,6 @@ import torch
 import torchvision
 from torch import Tensor
 
-from datasets.fingerprint import states_sha256
 from linear_eval.rows import Row
 from linear_eval.task import Split
 from utils.cli import UserError
@@ -55,7 +54,7 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
     On `device`; on a CPU with a `cache` folder, a map of the file there. Features of a network are kept in `cache`,
     those of a baseline or a function of your own are not. Raises UserError if a feature is not finite.
     """
-    rows = np.arange(len(split.paths)) if rows is None else rows
+    rows = np.arange(len(split)) if rows is None else rows
     if cache is None or row.facts.get("kind") not in ("encoder", "random_init"):
         out, start = torch.empty(0), 0
         for features in _batches(row, split, rows, device, _batch_size(row, device)):
@@ -99,9 +98,8 @@ def _batches(row: Row, split: Split, rows: np.ndarray, device: torch.device, bat
 
 def _file(row: Row, split: Split, rows: np.ndarray, device: torch.device, cache: Path) -> Path:
     """The name says what decides the features: the code, network, layer, view and precision, and each image's file."""
-    facts = {**row.facts, "view": str(row.view), "device": device.type, "code": CODE}
-    files = states_sha256(Path("/"), [split.paths[i].resolve() for i in rows])
-    return cache / f"{stable_key(facts, files):016x}.npy"
+    facts = {**row.facts, "view": split.seen(row.view), "device": device.type, "code": CODE}
+    return cache / f"{stable_key(facts, split.state(rows)):016x}.npy"
 
 
 def _write(path: Path, partial: Path, row: Row, split: Split, rows: np.ndarray, device: torch.device) -> None:

@@ -36,7 +36,8 @@ class View:
 
 SMALL_VIEW = View(70, 64)  # of SmallAlexNet and of the baselines (paper, small-scale protocol)
 
-# What a probe sees of images: uint8 [N, view.size, view.size, 3] on any device -> float32 [N, D] on the same device.
+# What a probe sees: images uint8 [N, view.size, view.size, 3], or stored examples float32 [N, C, H, W], on any device
+# -> float32 [N, D] on the same device.
 Features = Callable[[Tensor], Tensor]
 
 
@@ -60,22 +61,29 @@ def decode(paths: Sequence[Path], view: View = SMALL_VIEW) -> np.ndarray:
 def encoder_features(model: Encoder, layer: str, dtype: torch.dtype = torch.float32) -> Features:
     """The output of `layer` (a name of model.LAYERS) in evaluation mode, without gradients, one row an image.
 
-    Convolution layers are averaged over space, as in the authors' code. `dtype` bfloat16 computes under autocast,
-    float32 without TF32; features are float32 either way. The model follows the images to their device. Raises
-    UserError for a layer that is not there.
+    Convolution layers are averaged over space, as in the authors' code; "NAME:flat" keeps every place, such as the
+    features before the last pooling ("layer4:flat"). Stored examples go in as they are. `dtype` bfloat16 computes under
+    autocast, float32 without TF32; features are float32 either way. The model follows the images to their device.
+    Raises UserError for a layer that is not there.
     """
-    if layer not in model.LAYERS:
+    name, _, flat = layer.partition(":")
+    if name not in model.LAYERS or flat not in ("", "flat"):
         raise UserError(f"no layer {layer!r}; choose one of {', '.join(model.LAYERS)}")
-    index = model.LAYERS.index(layer)
+    index = model.LAYERS.index(name)
     model = model.eval().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def features(images: Tensor) -> Tensor:
-        model.to(images.device)
-        mean, std = (torch.tensor(values, device=images.device) for values in (model.MEAN, model.STD))
-        x = ((images / 255 - mean) / std).permute(0, 3, 1, 2)  # NHWC in memory: channels_last without a copy
+        model.eval().to(images.device)  # also where something has put it back to training in between
+        if images.dtype == torch.uint8:
+            mean, std = (torch.tensor(values, device=images.device) for values in (model.MEAN, model.STD))
+            x = ((images / 255 - mean) / std).permute(0, 3, 1, 2)  # NHWC in memory: channels_last without a copy
+        else:
+            x = images.contiguous(memory_format=torch.channels_last)
         with autocast(images.device, dtype):
             x = model(x, layer_index=index)
-        return x.float().mean((2, 3)) if x.ndim == 4 else x.float()
+        if x.ndim == 4:
+            x = x.flatten(1) if flat else x.float().mean((2, 3))
+        return x.float()
 
     return features

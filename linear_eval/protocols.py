@@ -1,5 +1,6 @@
-"""How an accuracy is measured: an object a protocol. To add one, write its `predict` and list it in PROTOCOLS."""
+"""How an accuracy is measured: an object a protocol. To add one, write its `fit` and list it in PROTOCOLS."""
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +18,18 @@ from linear_eval.rows import Row
 from utils.cli import UserError
 from utils.cpus import default_workers
 
+Classify = Callable[[Tensor], Tensor]  # features float32 [M, D] -> classes int64 [M]
+
 
 @dataclass
 class Problem:
-    """Training images, and the features of the images to classify."""
+    """Training images, and their features."""
 
     row: Row
-    paths: list[Path]  # of the N training images
+    paths: list[Path]  # of the N training images; none of stored examples
     labels: Tensor  # int64 [N] in [0, classes), on `device`
     classes: int
     features: Callable[[], Tensor]  # of the training images: float32 [N, D], computed when called
-    queries: Tensor  # float32 [M, D]: features of the images to classify
     seed: int
     device: torch.device
 
@@ -38,13 +40,13 @@ class Paper:
 
     name = "paper"
 
-    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
-        """(predicted classes int64 [M], what the probe settled on)"""
+    def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
+        """(the fitted probe, what it settled on)"""
         for start in range(0, len(problem.paths), 1024):
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
         linear = probe_paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
                                           problem.classes, problem.seed, problem.device, default_workers())
-        return linear(problem.queries).argmax(1), probe_paper.SETTINGS
+        return lambda features: linear(features).argmax(1), probe_paper.SETTINGS
 
     def check(self, row: Row) -> None:
         """Raises UserError for a row that the protocol is not defined for."""
@@ -60,13 +62,13 @@ class Cached:
 
     name = "cached"
 
-    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+    def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
         probe = fit_probe(problem.features(), problem.labels, problem.classes, problem.seed)
         if probe.at_the_edge:
-            print(f"warning: {problem.row.name}, {len(problem.paths)} training images: no L2 weight did "
+            print(f"warning: {problem.row.name}, {len(problem.labels)} training images: no L2 weight did "
                   "better than the strongest or the weakest that was tried; a better one may lie beyond",
                   file=sys.stderr)
-        return probe.predict(problem.queries), {"l2": probe.l2, "path": list(probe.path)}
+        return probe.predict, {"l2": probe.l2, "path": list(probe.path)}
 
     def check(self, row: Row) -> None:
         pass
@@ -78,9 +80,10 @@ class KNN:
 
     name = "knn"
 
-    def predict(self, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
-        predicted = nearest_neighbours(problem.features(), problem.labels, problem.classes, problem.queries)
-        return predicted, {"neighbours": NEIGHBOURS, "temperature": TEMPERATURE}
+    def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
+        features = problem.features()
+        classify = functools.partial(nearest_neighbours, features, problem.labels, problem.classes)
+        return classify, {"neighbours": NEIGHBOURS, "temperature": TEMPERATURE}
 
     def check(self, row: Row) -> None:
         pass

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from linear_eval.baselines import BASELINES
+from linear_eval.baselines import ALL
 from linear_eval.results import Cells, Condition, Result, RowKey, collect, escaped, read_results
 from linear_eval.rows import RANDOM_INIT
 from linear_eval.tables.paper_tables import left_out, write_paper_tables
@@ -83,7 +83,7 @@ def summarise(cells: Cells, row: RowKey, condition: Condition) -> Summary | None
 
 def layout(cells: Cells) -> tuple[list[RowKey], list[Condition]]:
     """Rows (encoders from best to worst, then random initialisation, then baselines) and conditions, in order."""
-    last = [RANDOM_INIT, *BASELINES]
+    last = [RANDOM_INIT, *ALL]
     conditions = sorted({condition for _, condition in cells})
 
     def place(row: RowKey) -> tuple[int, float, RowKey]:
@@ -162,7 +162,7 @@ def bar_chart(cells: Cells, path: Path) -> None:
             if cell is None:
                 axes.text(0, y, " missing", va="center", color="0.5", fontsize=8)
                 continue
-            colour = "0.65" if row.name == RANDOM_INIT or row.name in BASELINES else "#3b6ea5"
+            colour = "0.65" if row.name == RANDOM_INIT or row.name in ALL else "#3b6ea5"
             axes.barh(y, cell.mean, color=colour, xerr=cell.sd, error_kw={"elinewidth": 1})
             axes.text(cell.mean + (cell.sd or 0), y, f" {cell.mean:.1f}", va="center", fontsize=8)
             if row.name == RANDOM_INIT:

@@ -7,17 +7,18 @@ from typing import Any
 
 import torch
 
-from linear_eval.baselines import BASELINES
+from linear_eval.baselines import ALL
 from linear_eval.features import SMALL_VIEW, Features, View, encoder_features
 from linear_eval.find import TORCHVISION, default_name
 from linear_eval.released_encoders import check_recorded
 from linear_eval.results import is_text
-from models import Encoder, Pretrained, ResNet50, SmallAlexNet, load_encoder, random_encoder
+from models import Encoder, Pretrained, ResNet18, ResNet50, SmallAlexNet, load_encoder, random_encoder
 from utils.cli import UserError
 from utils.devices import choose_precision
 from utils.files import sha256
 
 RANDOM_INIT = "random initialisation"
+KIND = ("architecture", "width", "channels", "stem")  # facts that say which network a row has, whatever its weights
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
              "precision": str(dtype).removeprefix("torch.")}
     if isinstance(model, SmallAlexNet):
         facts["width"] = model.blocks[5][1].out_features / 4096
+    elif isinstance(model, ResNet18):
+        facts |= {"width": model.width, "channels": model.channels, "stem": model.stem}
     view = View(model.RESIZE, model.SIZE, model.INTERPOLATION)
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
@@ -70,12 +73,19 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
-               architecture: str = "SmallAlexNet", precision: str = "auto") -> Row:
-    """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, or a ResNet50."""
-    model = ResNet50().initialize(seed) if architecture == "ResNet50" else random_encoder(seed, width)
+               architecture: str = "SmallAlexNet", precision: str = "auto", channels: int = 3, stem: int = 3) -> Row:
+    """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, a ResNet50, or a
+    ResNet18 of `width` for `channels` with a stem of `stem` pixels."""
+    model: Encoder
+    if architecture == "ResNet18":
+        model = ResNet18(channels, stem, width).initialize(seed)
+    elif architecture == "ResNet50":
+        model = ResNet50().initialize(seed)
+    else:
+        model = random_encoder(seed, width)
     return network_row(RANDOM_INIT, model, device, layer, precision, kind="random_init", init_seed=seed)
 
 
 def baseline_row(name: str) -> Row:
-    """A row without a network, one of `baselines.BASELINES`."""
-    return Row(name, BASELINES[name], {"kind": "baseline"})
+    """A row without a network, one of `baselines.ALL`."""
+    return Row(name, ALL[name], {"kind": "baseline"})

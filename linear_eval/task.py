@@ -3,23 +3,30 @@
     task = load_task("data/cifar10")
 
 Three layouts are read: train/<class>/ and val/<class>/, with or without the record (`dataset.json`) of the command that
-prepared it, and VTAB-1k's, images/ with the lists train800val200.txt and test.txt ("path label" a line).
+prepared it; VTAB-1k's, images/ with the lists train800val200.txt and test.txt ("path label" a line); and stored
+examples of sound and sensors (`datasets.examples`).
 """
 
+import argparse
 import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from datasets.fingerprint import contents_sha256
+from datasets.examples.store import is_examples
+from datasets.fingerprint import contents_sha256, states_sha256
 from datasets.folder import labelled_images
 from datasets.record import RECORD, record_of
 from datasets.vtab.tasks import TASKS, VtabTask
+from linear_eval.baselines import BASELINES, OF_ARRAYS
 from linear_eval.features import SMALL_VIEW, View, decode
 from linear_eval.results import is_text
-from utils.cli import UserError
+from linear_eval.rows import Row
+from linear_eval.stored import StoredSplit, stored_task
+from utils.cli import UserError, non_negative, positive_int
 from utils.seeding import permutation, stable_key
 
 VTAB_1K = ("train800val200.txt", "test.txt")  # what is trained on and what is measured
@@ -31,6 +38,8 @@ class Split:
 
     paths: list[Path]
     labels: np.ndarray  # int64 [N]
+    baselines: ClassVar = tuple(BASELINES)
+    channels: ClassVar = 3
     _pixels: np.ndarray = field(init=False, repr=False)
     _decoded: np.ndarray = field(init=False, repr=False)
 
@@ -49,6 +58,22 @@ class Split:
         self._decoded[missing] = True
         return self._pixels if rows is None else self._pixels[rows]
 
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def state(self, rows: np.ndarray) -> str:
+        """Changes when what `images` gives for `rows` may have."""
+        return states_sha256(Path("/"), [self.paths[i].resolve() for i in rows])
+
+    def seen(self, view: View) -> str:
+        return str(view)
+
+    def check(self, row: Row, protocol: str) -> None:
+        """Raises UserError for a row that takes no images, or that `protocol` is not defined for."""
+        if row.name in OF_ARRAYS or row.facts.get("channels", 3) != 3:
+            raise UserError(f"{row.name} is not made for images, which have 3 channels; probe it with --data that has "
+                            "what it takes")
+
 
 @dataclass
 class Task:
@@ -56,8 +81,8 @@ class Task:
 
     name: str
     classes: list[str]
-    train: Split
-    val: Split
+    train: Split | StoredSplit
+    val: Split | StoredSplit
     sha256: str  # of the files' names and classes, to notice results about different images under one name
     contents_sha256: str  # of the files' names and contents, to notice other images under the same names
     selection: str = "class-balanced"  # how a limit takes training images; or "uniform", or "given list"
@@ -69,6 +94,29 @@ class Task:
         if self.selection == "class-balanced":
             return balanced_order(self.train.labels, seed)
         return permutation(stable_key("train limit", seed), 0, len(self.train.labels))
+
+    def limit(self, asked: int | str | None) -> int | None:
+        """A number of training images: `asked`, or of a share such as "10%" so many, and one a class at least."""
+        if not isinstance(asked, str):
+            return asked
+        return max(round(float(asked.removesuffix("%")) / 100 * len(self.train)), len(self.classes))
+
+
+def add_task_options(options: argparse.ArgumentParser) -> None:
+    """Options of every command that loads a task from --data."""
+    options.add_argument("--task", help="the task's name in tables (default: that of its record, or of the folder)")
+    options.add_argument("--labels", help="of sound and sensors: which labels, such as speaker (default: the first)")
+    options.add_argument("--only", metavar="COLUMN=VALUE", help="of sound and sensors: train the probe on these "
+                         "examples alone, such as subject=101")
+
+
+def number_or_share(text: str) -> int | str:
+    """Argument type of a limit: a whole number of at least 1, or a share as "10%"."""
+    if not text.endswith("%"):
+        return positive_int(text)
+    if not 0 < non_negative(text[:-1]) <= 100:
+        raise argparse.ArgumentTypeError(f"must be a share above 0% and up to 100%, not {text!r}")
+    return text
 
 
 def balanced_order(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -137,14 +185,22 @@ def is_ready(root: Path) -> bool:
     return all((root / name).is_file() for name in VTAB_1K) or (root / RECORD).is_file()
 
 
-def load_task(root: Path | str, name: str | None = None) -> Task:
+def load_task(root: Path | str, name: str | None = None, labels: str | None = None, only: str | None = None) -> Task:
     """The task in the folder `root`. Its name defaults to that in its record, or to the folder's.
+
+    labels, only: of stored examples, which have labels for several tasks (`stored.stored_task`).
 
     The record also says how a limit takes training images; without one it takes them class by class. Raises UserError
     if a split is missing, empty or not what the record says, if the two have different classes, or if there is one
     class only.
     """
     root = Path(root)
+    if is_examples(root):
+        parts = stored_task(root, labels, only)
+        return Task(**{**parts, "name": name or parts["name"]})
+    if labels or only:
+        raise UserError(f"{root} holds images in class folders; --labels and --only are for stored examples of sound "
+                        "and sensors")
     listed = all((root / file).is_file() for file in VTAB_1K)
     if listed:
         vtab, train, val = _vtab_1k(root)

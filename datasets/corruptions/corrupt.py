@@ -57,18 +57,22 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int, indices: np.nda
     return (255 * x.clamp(0, 1) + 1e-3).floor().to(torch.uint8).permute(0, 2, 3, 1)
 
 
+def frost_files(folder: Path | str) -> list[Path]:
+    """The images in `folder`. Raises UserError if there is none."""
+    paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in EXTENSIONS)
+    if not paths:
+        raise UserError(f"no pictures of frost in {folder} (looked for {', '.join(EXTENSIONS)})")
+    return paths
+
+
 def frost_pictures(folder: Path | str, side: int) -> list[Tensor]:
     """The photographs of frost in `folder`, for images of `side` pixels: float32 [3, h, w] each, in [0, 1].
 
     For images up to SMALL they are made smaller, as for CIFAR-10-C. Raises UserError if there is none, or one that is
     then smaller than an image.
     """
-    folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in EXTENSIONS)
-    if not paths:
-        raise UserError(f"no pictures of frost in {folder} (looked for {', '.join(EXTENSIONS)})")
     pictures = []
-    for path in paths:
+    for path in frost_files(folder):
         picture = read_rgb(path)
         if side <= SMALL:
             width, height = (round(FROST_OF_SMALL * length) for length in picture.size)

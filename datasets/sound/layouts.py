@@ -50,8 +50,8 @@ def fsdd(root: Path) -> list[Example]:
 
 
 def librispeech(root: Path) -> list[Example]:
-    """LibriSpeech: <speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac, one part such as dev-clean. Of each speaker
-    a fifth of the utterances is measured on (Tamkin et al. 2021)."""
+    """LibriSpeech: <speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac, one part such as dev-clean. A fifth of
+    each speaker's utterances is measured on (Tamkin et al. 2021)."""
     found = _matching(root, r"(?:.*/)?(\d+)/\d+/\1-\d+-\d+\.(?:flac|wav)",
                       "<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac")
     out = held_out([m[1] for _, m in found])
