@@ -39,7 +39,7 @@ Also = Callable[[Row], Callable[[Classify], dict[str, Any]]]  # of a row: what `
 
 def made_here(task: Task, names: list[str], seed: int, limit: int | None, frost: Path | None, device: torch.device
               ) -> tuple[dict[str, Any], Also]:
-    """Facts about the corrupted images, and how a row is measured on `limit` of `task`'s (None: all), class by class."""
+    """Facts about the corrupted images, and how a row is measured on `limit` of `task`'s (None: all), by class."""
     chosen = np.sort(balanced_order(task.val.labels, 0)[:limit])
     clean = Clean([task.val.paths[i] for i in chosen], view_before(task.val.paths[0]))
     labels = task.val.labels[chosen]
@@ -72,8 +72,8 @@ def from_arrays(task: Task, folder: Path, device: torch.device) -> tuple[dict[st
     names = available(folder)
     count, labels = len(published(folder, names[0], 1)[0]), published(folder, names[0], 1)[1]
     if labels.max() >= len(task.classes):
-        raise UserError(f"{folder} has {labels.max() + 1} classes, and {task.name} has {len(task.classes)}; --data must be "
-                        "CIFAR-10")
+        raise UserError(f"{folder} has {labels.max() + 1} classes, and {task.name} has {len(task.classes)}; --data "
+                        "must be CIFAR-10")
     facts = {"source": "published", "benchmark": "cifar-10-c", "images": count, "corruptions": names,
              "sha256": [sha256(folder / f"{name}.npy") for name in names]}
 
