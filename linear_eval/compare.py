@@ -68,8 +68,11 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
         listed.append(found)
         if not file.startswith(TORCHVISION):
             kind = {key: found.row.facts[key] for key in KIND if key in found.row.facts}
-            said = [kind["architecture"]] * (kind["architecture"] != "SmallAlexNet")
-            said += [f"{kind['width']:.4g}"] * ("width" in kind) + ["stem-7"] * (kind.get("stem") == 7)
+            said = [] if kind["architecture"] == "SmallAlexNet" else [kind["architecture"]]
+            if "width" in kind:
+                said.append(f"{kind['width']:.4g}")
+            if kind.get("stem") == 7:
+                said.append("stem-7")
             kinds["-".join(said)] = kind
     for suffix, kind in sorted(kinds.items()):
         listed += [entry(f"random-init-{suffix}", seed,

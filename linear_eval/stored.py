@@ -51,10 +51,11 @@ class StoredSplit:
         """Raises UserError for a row or a protocol that takes images."""
         if protocol not in ("cached", "knn"):
             raise UserError(f"protocol {protocol} is for images; use --protocol cached or knn")
-        if row.facts["kind"] == "baseline" and row.name not in OF_ARRAYS:
+        network = row.facts.get("kind") in ("encoder", "random_init")
+        if row.facts.get("kind") == "baseline" and row.name not in OF_ARRAYS:
             raise UserError(f"{row.name} are of images; the baselines of stored examples are {', '.join(OF_ARRAYS)}")
         channels = row.facts.get("channels", 3)
-        if row.facts["kind"] != "baseline" and channels != self.channels:
+        if network and channels != self.channels:
             raise UserError(f"{row.name} takes inputs of {channels} channels, and those of {self.examples.root} have "
                             f"{self.channels}; probe an encoder that was trained on such, or a random one by "
                             "--architecture ResNet18")
