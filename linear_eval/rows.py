@@ -44,7 +44,7 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
     if isinstance(model, SmallAlexNet):
         facts["width"] = model.blocks[5][1].out_features / 4096
     elif isinstance(model, ResNet18):
-        facts |= {"width": model.width, "channels": model.channels, "stem": model.stem}
+        facts |= {"width": model.fc.in_features / 512, "channels": model.channels, "stem": model.stem}
     view = View(model.RESIZE, model.SIZE, model.INTERPOLATION)
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 

@@ -15,17 +15,19 @@ from linear_eval.robustness.corrupted import Clean, Made, view_before
 from linear_eval.robustness.measure import main as measure
 from models import random_encoder, save_encoder
 
+COLOURS = {"blue": (80, 80, 170), "red": (170, 80, 80)}
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Two classes of 32×32 images, dark and bright ones, 6 to train on and 4 to measure on each."""
+    """Two classes of 32×32 images, blue and red ones, 6 to train on and 4 to measure on each."""
     root = tmp_path_factory.mktemp("photos")
     random = np.random.default_rng(0)
     for split, count in (("train", 6), ("val", 4)):
-        for name, grey in (("bright", 170), ("dark", 90)):
+        for name, colour in COLOURS.items():
             (root / split / name).mkdir(parents=True)
             for i in range(count):
-                pixels = random.normal(grey, 20, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+                pixels = random.normal(colour, 20, (32, 32, 3)).clip(0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(root / split / name / f"{i}.png")
     (root / "runs/mine").mkdir(parents=True)
     save_encoder(random_encoder(0, width=0.02), root / "runs/mine/encoder.pth")
@@ -70,8 +72,8 @@ def test_published_arrays(photos, call, tmp_path):
     """Severity s shows both test images s times as dark."""
     folder = tmp_path / "CIFAR-10-C"
     folder.mkdir()
-    dark, bright = np.full((32, 32, 3), 90), np.full((32, 32, 3), 170)
-    images = np.stack([image // severity for severity in range(1, 6) for image in (bright, dark)])
+    plain = [np.broadcast_to(colour, (32, 32, 3)) for colour in COLOURS.values()]
+    images = np.stack([image // severity for severity in range(1, 6) for image in plain])
     np.save(folder / "fog.npy", images.astype(np.uint8))
     np.save(folder / "labels.npy", np.tile([0, 1], 5))
     measured(call, photos, tmp_path / "a", "--published", folder)
@@ -102,7 +104,7 @@ def test_the_mean_corruption_error():
 
 def test_what_a_probe_sees(photos, tmp_path):
     """The image as it is stored, corrupted, and only then brought to the encoder's view."""
-    paths = sorted((photos / "val/dark").iterdir())
+    paths = sorted((photos / "val/red").iterdir())
     clean = Clean(paths, view_before(paths[0]))
     assert clean.before == View(32, 32) and clean.benchmark == "cifar-10-c"
     rows, numbers, view = np.array([2, 0]), np.array([10, 11, 12, 13]), View(70, 64)
