@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from datasets.record import RECORD, make_record, record_of
@@ -185,8 +184,3 @@ def channel_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
         total, squares = total + values.sum((0, 2, 3)), squares + (values**2).sum((0, 2, 3))
     mean = total / count
     return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
-
-
-def as_tensor(examples: Examples, rows: np.ndarray) -> Tensor:
-    """The examples numbered `rows`: float32 [n, C, H, W], a copy in memory."""
-    return torch.from_numpy(examples.array[rows])

@@ -1,10 +1,11 @@
 """Expert views of spectrograms: what people made up for sound and sensors (Tamkin et al. 2021, appendix).
 
-    views = expert_views(load_examples("data/fsdd"), "spectral")
-    x = views(stored, key, indices)
+    rows = examples.rows("train")
+    views = expert_views(examples, "spectral", rows)
+    x = views(torch.from_numpy(examples.array[rows[indices]]), key, indices)
 
-`views` maps examples, float32 [B, C, H, W] as they are stored, to a view of each that is a function of (key, number of
-the example); make the key of the seed, the epoch and the number of the view (`utils.seeding.stable_key`).
+A view is a function of (key, index); make the key of the seed, the epoch and the number of the view
+(`utils.seeding.stable_key`).
 """
 
 import math
@@ -27,15 +28,18 @@ KINDS = {"sound": ("spectral", "waveform"), "sensors": ("spectral",)}  # by moda
 Views = Callable[[Tensor, int, np.ndarray], Tensor]
 
 
-def expert_views(examples: Examples, kind: str) -> Views:
-    """The views called `kind`: "spectral", or "waveform" of sound whose waveforms were kept. Raises UserError for
-    another."""
+def expert_views(examples: Examples, kind: str, rows: np.ndarray) -> Views:
+    """Views of the examples numbered `rows`, int64 [N]: "spectral", or "waveform" of sound whose waveforms were kept.
+
+    They map some of them, float32 [B, C, H, W] as they are stored, a key and their places in `rows`, int64 [B], to a
+    view of each. Raises UserError for another kind.
+    """
     modality = examples.record.get("modality")
     if kind not in KINDS.get(modality, ()):
         raise UserError(f"{examples.root} has no {kind} views; of {modality} there are "
                         f"{' and '.join(KINDS.get(modality, ('none',)))}")
     if kind == "waveform":
-        return WaveformViews(examples)
+        return WaveformViews(examples, rows)
     noise = NOISE if modality == "sound" else 0.0
     return lambda x, key, indices: spectral_view(x, key, indices, noise)
 
@@ -70,13 +74,13 @@ class WaveformViews:
     The noise has the deviation √(2 / T) of an inverse Fourier transform of N(0, 1) coefficients, for T samples in ±1.
     """
 
-    def __init__(self, examples: Examples):
-        self.waveforms, self.front = examples.waveforms(), LogMel(**examples.record["front_end"])
+    def __init__(self, examples: Examples, rows: np.ndarray):
+        self.rows, self.waveforms, self.front = rows, examples.waveforms(), LogMel(**examples.record["front_end"])
         self.mean, self.std = (torch.tensor(examples.record[name])[:, None, None] for name in ("mean", "std"))
 
     def __call__(self, x: Tensor, key: int, indices: np.ndarray) -> Tensor:
         """float32 [B, 1, H, W], on the device of x, which is not looked at otherwise."""
-        wave = torch.from_numpy(self.waveforms[indices]).to(x.device).float() / 2**15
+        wave = torch.from_numpy(self.waveforms[self.rows[indices]]).to(x.device).float() / 2**15
         view = waveform_view(wave, key, indices)
         return (self.front(view) - self.mean.to(x.device)) / self.std.to(x.device)
 

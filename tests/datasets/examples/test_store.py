@@ -6,7 +6,7 @@ import torch
 
 from datasets.examples import store
 from datasets.examples.class_folders import held_out
-from datasets.examples.store import Example, as_tensor, load_examples, write_examples
+from datasets.examples.store import Example, load_examples, write_examples
 from tests.files import listed, user_error
 
 EXAMPLES = [Example(f"{k}.wav", "train" if k < 7 else "test", ("ab"[k % 2], "cd"[k // 5])) for k in range(10)]
@@ -35,7 +35,6 @@ def test_examples_are_normalised_by_the_training_ones(tmp_path, monkeypatch):
     labels, classes = examples.labels("half")
     assert labels.tolist() == [0] * 5 + [1] * 5 and classes == ["c", "d"]
     assert examples.rows("test").tolist() == [7, 8, 9] and examples.measured() == "test"
-    np.testing.assert_array_equal(as_tensor(examples, np.array([4, 2])), examples.array[[4, 2]])
 
 
 def test_a_folder_appears_whole_and_is_left_alone(tmp_path):
