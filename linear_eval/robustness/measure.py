@@ -44,6 +44,7 @@ def made_here(task: Task, names: list[str], seed: int, limit: int | None, frost:
     clean = Clean([task.val.paths[i] for i in chosen], view_before(task.val.paths[0]))
     labels = task.val.labels[chosen]
     pictures = frost_pictures(frost, clean.before.size) if frost else []
+    clean.corrupted(names[0], 1, seed, chosen, pictures, device)(np.array([0]))  # shows what cannot be corrupted now
     facts = {"source": "made here", "benchmark": clean.benchmark, "before": str(clean.before), "seed": seed,
              "images": len(chosen), "corruptions": names,
              "frost": [sha256(path) for path in frost_files(frost)] if frost else "drawn"}

@@ -21,7 +21,7 @@ COLOURS = {"blue": (80, 80, 170), "red": (170, 80, 80)}
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Two classes of 32×32 images, blue and red ones, 6 to train on and 4 to measure on each."""
-    root = tmp_path_factory.mktemp("photos")
+    root = tmp_path_factory.mktemp("some") / "photos"
     random = np.random.default_rng(0)
     for split, count in (("train", 6), ("val", 4)):
         for name, colour in COLOURS.items():
@@ -85,6 +85,11 @@ def test_published_arrays(photos, call, tmp_path):
 
 def test_what_is_refused(photos, call, tmp_path):
     assert "no results on corrupted images" in call(tables, photos, "--output", tmp_path / "out", code=1)
+    for split in ("train", "val"):
+        for name in COLOURS:
+            (tmp_path / "tiny" / split / name).mkdir(parents=True)
+            Image.new("RGB", (28, 28)).save(tmp_path / "tiny" / split / name / "0.png")
+    assert "32 pixels a side or more" in measured(call, photos, tmp_path / "a", "--data", tmp_path / "tiny", code=1)
     for name in ("contrast", "brightness"):
         measured(call, photos, tmp_path / name, "--corruptions", name)
     said = call(tables, tmp_path, "--output", tmp_path / "out", code=1)
