@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from datasets.examples.store import Example, write_examples
-from datasets.sound.layouts import LAYOUTS, base
+from datasets.sound.layouts import LAYOUTS
 from datasets.sound.log_mel import LogMel
 from datasets.sound.wav import fitted, read_wave
 from utils.cli import UserError, non_negative, parser, positive_int, run
 
-WINDOW = 0.064  # seconds of an analysis window, about: the power of two above it is taken
+WINDOW = 0.064  # seconds of an analysis window, about: a power of two near it is taken
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     rate = args.rate or layout.rate
     samples = round((args.seconds or layout.seconds) * rate)
     front = LogMel(args.size, rate, samples, 2 ** round(np.log2(WINDOW * rate)))
-    below = base(args.layout, root)
+    below = layout.below(root)
 
     def waves(examples: list[Example]) -> np.ndarray:
         return np.stack([fitted(read_wave(below / example.file, rate), samples) for example in examples])
@@ -51,7 +51,7 @@ def main() -> None:
         return (waves(examples) * 2**15).round().clip(-(2**15), 2**15 - 1).astype(np.int16)
 
     name = args.layout if args.layout != "folder" else root.resolve().name
-    made = write_examples(args.output, name, "sound", name, layout.tasks, layout.find(root), spectrograms,
+    made = write_examples(args.output, name, "sound", name, layout.tasks, layout.find(below), spectrograms,
                           waveforms if args.waveforms else None,
                           front_end={"size": args.size, "rate": rate, "samples": samples, "window": front.window})
     print(f"{args.output}: {len(made.array)} recordings of {name} ({', '.join(made.tasks)}), spectrograms of "

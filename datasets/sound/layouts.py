@@ -22,6 +22,11 @@ class Layout(NamedTuple):
     tasks: tuple[str, ...]
     rate: int  # samples a second
     seconds: float  # of each recording: longer ones are cut, shorter ones end in silence
+    inner: str = ""  # folder of the archive that the recordings are in
+
+    def below(self, root: Path) -> Path:
+        """The folder that names of files are below: `inner`, or `root` if that is it already."""
+        return root / self.inner if (root / self.inner).is_dir() else root
 
 
 def _matching(root: Path, pattern: str, meant: str) -> list[tuple[str, re.Match[str]]]:
@@ -44,8 +49,7 @@ def _lines(path: Path) -> list[str]:
 
 def fsdd(root: Path) -> list[Example]:
     """Free Spoken Digit Dataset: recordings/<digit>_<speaker>_<k>.wav; k = 0 to 4 are its test set."""
-    folder = root / "recordings" if (root / "recordings").is_dir() else root
-    found = _matching(folder, r"(\d)_([^_/]+)_(\d+)\.wav", "<digit>_<speaker>_<k>.wav")
+    found = _matching(root, r"(\d)_([^_/]+)_(\d+)\.wav", "<digit>_<speaker>_<k>.wav")
     return [Example(name, "test" if int(m[3]) < 5 else "train", (m[1], m[2])) for name, m in found]
 
 
@@ -59,8 +63,8 @@ def librispeech(root: Path) -> list[Example]:
 
 
 def speech_commands(root: Path) -> list[Example]:
-    """Speech Commands: <word>/<speaker>_nohash_<k>.wav, without background noise; validation_list.txt and
-    testing_list.txt name those."""
+    """Speech Commands: <word>/<speaker>_nohash_<k>.wav, without background noise; the recordings of
+    validation_list.txt and testing_list.txt are not trained on."""
     listed = {line: split for split, name in (("val", "validation_list.txt"), ("test", "testing_list.txt"))
               for line in _lines(root / name) if line}
     names = [name for name in files_below(root, EXTENSIONS) if not name.startswith("_")]
@@ -71,8 +75,7 @@ def speech_commands(root: Path) -> list[Example]:
 
 def audio_mnist(root: Path) -> list[Example]:
     """AudioMNIST: data/<speaker>/<digit>_<speaker>_<k>.wav. A fifth of the speakers is measured on by digit."""
-    folder = root / "data" if (root / "data").is_dir() else root
-    found = _matching(folder, r"([^/]+)/(\d)_\1_\d+\.wav", "<speaker>/<digit>_<speaker>_<k>.wav")
+    found = _matching(root, r"([^/]+)/(\d)_\1_\d+\.wav", "<speaker>/<digit>_<speaker>_<k>.wav")
     speakers = sorted({m[1] for _, m in found})
     out = {speakers[k] for k in held_out(["speakers"] * len(speakers))}
     return [Example(name, "test" if m[1] in out else "train", (m[2],)) for name, m in found]
@@ -112,17 +115,11 @@ def folder(root: Path) -> list[Example]:
 
 
 LAYOUTS = {
-    "fsdd": Layout(fsdd, ("digit", "speaker"), 8000, 1.024),
+    "fsdd": Layout(fsdd, ("digit", "speaker"), 8000, 1.024, "recordings"),
     "librispeech": Layout(librispeech, ("speaker",), 16000, 9.408),
     "speech_commands": Layout(speech_commands, ("word",), 16000, 1.024),
-    "audio_mnist": Layout(audio_mnist, ("digit",), 48000, 1.024),
+    "audio_mnist": Layout(audio_mnist, ("digit",), 48000, 1.024, "data"),
     "fluent_speech": Layout(fluent_speech, ("action", "object", "location"), 16000, 9.408),
     "voxceleb1": Layout(voxceleb1, ("speaker",), 16000, 9.408),
     "folder": Layout(folder, ("class",), 16000, 1.024),
 }
-
-
-def base(layout: str, root: Path) -> Path:
-    """The folder that the layout's file names are below."""
-    inner = {"fsdd": "recordings", "audio_mnist": "data"}.get(layout, "")
-    return root / inner if (root / inner).is_dir() else root

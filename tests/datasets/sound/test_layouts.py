@@ -18,7 +18,7 @@ def touch(root, *names):
 
 
 def found(layout, root):
-    return LAYOUTS[layout].find(root)
+    return LAYOUTS[layout].find(LAYOUTS[layout].below(root))
 
 
 def test_fsdd_has_digits_and_speakers_and_tests_on_the_first_five_takes(tmp_path):
