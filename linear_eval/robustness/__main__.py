@@ -144,6 +144,10 @@ def main() -> None:
             raise UserError(f"{len(named)} rows are called {args.reference!r}; the rows are "
                             f"{', '.join(label(row, list(found)) for row in found)}")
         reference = found[named[0]]
+        best = reference.mean((0, 2))
+        if best.max() == 100:
+            raise UserError(f"{args.reference!r} makes no mistakes on {names[best.argmax()]}, so no errors can be "
+                            "divided by its; choose another --reference")
     args.output.mkdir(parents=True, exist_ok=True)
     table = markdown(found, clean, names, words, reference)
     write_bytes(args.output / "robustness.md", table.encode())

@@ -60,12 +60,19 @@ def test_from_images_to_table_and_figure(photos, call, tmp_path):
     table = call(tables, tmp_path / "a", "--output", tmp_path / "out")
     assert "photos, knn, 12 images; cifar-10-c, made here, 6 images" in table and "| mine |" in table
     assert (tmp_path / "out/robustness.png").read_bytes().startswith(b"\x89PNG")
-    lines = list(csv.DictReader((tmp_path / "out/robustness.csv").open()))
+    lines = list(csv.DictReader((tmp_path / "out/robustness.csv").read_text().splitlines()))
     assert len(lines) == 5 * 2 * 5
     row = [line for line in lines if line["encoder"] == "mean colours" and line["corruption"] == "brightness"]
     assert [float(line["accuracy_mean"]) for line in row] == result["corrupted"]["brightness"]
-    again = call(tables, tmp_path / "a", "--reference", "mine", "--output", tmp_path / "out")
-    assert "relative to the reference" in again
+    path = tmp_path / "a/mine-seed-0-knn-12-corrupted.json"
+    for accuracies in ([60] * 5, [100] * 5):
+        changed = json.loads(path.read_text())
+        changed["corrupted"] |= {"brightness": accuracies, "contrast": [60] * 5}
+        path.write_text(json.dumps(changed))
+        perfect = 100 in accuracies
+        said = call(tables, tmp_path / "a", "--reference", "mine", "--output", tmp_path / "out", code=int(perfect))
+        assert ("'mine' makes no mistakes on brightness" if perfect else "| mine | 1 | ") in said
+        assert perfect or "relative to the reference" in said
 
 
 def test_published_arrays(photos, call, tmp_path):
