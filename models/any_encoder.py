@@ -1,4 +1,4 @@
-"""The encoder in any file that holds one: a SmallAlexNet or a ResNet-50, ours or from elsewhere."""
+"""The encoder in any file that holds one: a SmallAlexNet, a ResNet-50 or an EfficientNet-Lite0."""
 
 import math
 import re
@@ -7,19 +7,20 @@ from pathlib import Path
 from torch import Tensor
 
 from models.checkpoint import check_numbers, load_torch
+from models.efficientnet_lite0 import EfficientNetLite0
 from models.resnet50 import ResNet50
 from models.small_alexnet import SmallAlexNet
 from utils.cli import UserError
 
 
-def load_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
+def load_encoder(path: Path | str) -> SmallAlexNet | ResNet50 | EfficientNetLite0:
     """The encoder in `path`, in evaluation mode on the CPU.
 
     A SmallAlexNet comes as a state dict (`encoder.pth`) or as a run's `last.pth`; its width is read off the weights. A
     ResNet-50 comes as a state dict with torchvision's names or as a checkpoint of MoCo, of which the query encoder
-    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. Prefixes left by DataParallel
-    (`module.`) and torch.compile (`_orig_mod.`) are removed. Every other name and shape must match. Raises UserError
-    otherwise, naming what differs.
+    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. An EfficientNet-Lite0 comes as
+    `train_distillation` writes it. Prefixes left by DataParallel (`module.`) and torch.compile (`_orig_mod.`) are
+    removed. Every other name and shape must match. Raises UserError otherwise, naming what differs.
     """
     state = load_torch(path)
     if isinstance(state, dict):
@@ -31,8 +32,10 @@ def load_encoder(path: Path | str) -> SmallAlexNet | ResNet50:
     if query := {name: value for name, value in weights.items() if name.startswith("encoder_q.")}:
         weights = {name.removeprefix("encoder_q."): value for name, value in query.items()}
     if "conv1.weight" in weights:
-        model: SmallAlexNet | ResNet50 = ResNet50()
+        model: SmallAlexNet | ResNet50 | EfficientNetLite0 = ResNet50()
         weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+    elif "net._conv_stem.weight" in weights:
+        model = EfficientNetLite0(pretrained=False)
     else:
         model = _small_alexnet(weights, path)
     expected = model.state_dict()

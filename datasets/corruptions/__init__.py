@@ -1,0 +1,1 @@
+"""Corruptions of images: those whose law is known and those of ImageNet-C."""
