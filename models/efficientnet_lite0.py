@@ -10,7 +10,7 @@ from utils.cli import UserError
 
 
 class EfficientNetLite0(nn.Module):
-    """Up to its 1,280 pooled features; 4.65 million parameters.
+    """Up to its 1,280 pooled features; 3.4 million parameters.
 
     It takes images of any size from 32 on, but was trained on 224. Stochastic depth is off, and statistics of BatchNorm
     follow at torch's rate of 0.1, not the published 0.01, so that short trainings change them. Raises UserError if the

@@ -17,8 +17,11 @@ def slow(kind: str, s: Tensor, t: Tensor) -> Tensor:
     if kind == "mse":
         return sum((s[i, k] - t[i, k]) ** 2 for i in range(N) for k in range(s.shape[1])) / s.numel()
     s, t = (x / x.norm(dim=1, keepdim=True) for x in (s, t))
-    e = (lambda a, b: (a @ b / TAU).exp())
     terms = []
+
+    def e(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b / TAU).exp()
+
     for i in range(N):
         across = sum(e(s[i], t[j]) for j in range(N))
         within = sum(e(s[i], s[j]) for j in range(N) if j != i)

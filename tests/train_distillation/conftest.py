@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,7 +23,7 @@ def write_photos(root, splits=(("train", 8), ("val", 6))):
             (root / split / name).mkdir(parents=True)
             for i in range(count):
                 rng = generator(number, 100 * (split == "val") + i)
-                pixels = rng.integers(0, 90, (8, 8, 3)) + [[colour]]
+                pixels = rng.integers(0, 90, (8, 8, 3)) + np.array(colour)
                 image = Image.fromarray(pixels.clip(0, 255).astype("uint8"))
                 image.resize((64, 64), Image.Resampling.NEAREST).save(root / split / name / f"{i}.png")
     return root

@@ -49,7 +49,8 @@ def test_it_learns(learner, options):
 
 def test_both_copies_share_one_crop(photos, teacher):
     tower = load_teacher(str(teacher))
-    made = Batches(PackedImages(packed_images(photos)), Options(teacher=str(teacher), batch_size=8, steps=9), tower, CPU)
+    options = Options(teacher=str(teacher), batch_size=8, steps=9)
+    made = Batches(PackedImages(packed_images(photos)), options, tower, CPU)
     batch = made(1)
     black = tower.normalise(torch.zeros(1, 3, 1, 1))
     masked = (batch.y == black).all(dim=1)
@@ -111,7 +112,7 @@ def test_another_teacher_does_not_go_on(ended, command, photos, teacher, tmp_pat
     (["--distortion", "blur:131,9"], "needs images of more than 65"), (["--tau", "0"], "--tau must be above 0"),
     (["--layer", "fc9"], "no layer 'fc9'; choose one of conv1"), (["--teacher", "nothing"], "is no file of an encoder"),
     (["--distortion", "multi:1", "--curriculum"], "raises one level"), (["--gpus", "0", "1"], "one GPU here"),
-    (["--hold_w", "1", "--hold_share", "0"], "pass --hold_share above 0"), (["--size", "4"], "cannot take images of 4")])
+    (["--hold_w", "1", "--hold_share", "0"], "pass --hold_share above 0"), (["--size", "4"], "cannot take images of")])
 def test_bad_input_is_one_line(refuses, photos, teacher, tmp_path, arguments, said):
     refuses(said, "train", *TINY, "--data", photos, "--teacher", teacher, *arguments, "--output", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,6 +1,6 @@
 """Non-local means (Buades et al. 2005), with the noise estimated on the image: scikit-image's, which is optional.
 
-    pip install scikit-image
+    pip install scikit-image PyWavelets
 """
 
 import numpy as np
@@ -14,9 +14,10 @@ def nl_means(x: Tensor, masked: Tensor) -> Tensor:
     """Denoised images, float [B, 3, H, W], about in [0, 1], the same to the same. Fast mode, patches of 5 pixels within
     6, strength 0.8 of the estimated sigma. `masked` is not used."""
     try:
+        import pywt  # noqa: F401 (of estimate_sigma)
         from skimage.restoration import denoise_nl_means, estimate_sigma
     except ImportError:
-        raise UserError("--restore nl-means needs scikit-image: pip install scikit-image") from None
+        raise UserError("--restore nl-means needs two packages: pip install scikit-image PyWavelets") from None
     out = []
     for image in x.permute(0, 2, 3, 1).cpu().double().numpy():
         sigma = float(np.mean(estimate_sigma(image, channel_axis=-1)))
