@@ -16,7 +16,7 @@ NOISE, DECAY, EVERY = 0.005, 0.7, 500  # added to the input, times DECAY after E
 
 
 def decoder(channels: int, stages: int) -> nn.Sequential:
-    """Noise [1, channels, h, w] to an image [1, 3, 2^stages h, 2^stages w] in [0, 1]: 1×1 convolutions, each followed by
+    """Noise [1, channels, h, w] to an image [1, 3, 2^stages h, 2^stages w] in [0, 1]: 1×1 convolutions, each with
     bilinear upsampling, ReLU and normalisation."""
     layers: list[nn.Module] = []
     for _ in range(stages):
