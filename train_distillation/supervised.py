@@ -29,6 +29,7 @@ from training.command import Trainer, command
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
 from training.laps import lap
+from training.options import OPTIMISATION
 from training.update import Update, read_finite
 from utils.cli import UserError, non_negative, run, share
 from utils.devices import autocast
@@ -46,7 +47,7 @@ class Options(DistortedOptions):
     alpha: float = option(0.0, "weight of the teacher's answers, beside 1 - alpha of the labels; published: 0.9",
                           type=share, group=LABELS)
     temperature: float = option(4.0, "T, by which answers are softened", type=non_negative, group=LABELS)
-    lr: float | None = option(1e-3, "learning rate", type=non_negative, group="optimisation")
+    lr: float | None = option(1e-3, "learning rate", type=non_negative, group=OPTIMISATION)
 
     def __post_init__(self) -> None:
         super().__post_init__()

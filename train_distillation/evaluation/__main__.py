@@ -29,10 +29,11 @@ from linear_eval.task import Task, load_task
 from train_distillation.evaluation.measure import (
     Head,
     Images,
+    Restore,
     accuracies,
     embed,
     fit_head,
-    read_folder,
+    labelled_folder,
     read_images,
     share_of,
     summary,
@@ -143,9 +144,9 @@ def heads(args: Any, of: Subject, task: Task, images: Callable[[], Images], embe
             yield {"share": part, "train": len(rows)}, head
 
 
-def evaluate(args: Any, of: Subject, task: Task, device: torch.device) -> list[dict[str, Any]]:
+def evaluate(args: Any, of: Subject, task: Task, repair: Restore | None, device: torch.device) -> list[dict[str, Any]]:
     """A row for each head and test."""
-    dtype, repair = choose_precision(device, args.precision), restoration(args.restore)
+    dtype = choose_precision(device, args.precision)
 
     def embedded(tower: Tower, images: Images, distortion: Any, seed: Any, draw: int,
                  restore: Any = None) -> torch.Tensor:
@@ -155,9 +156,10 @@ def evaluate(args: Any, of: Subject, task: Task, device: torch.device) -> list[d
     fitted = list(heads(args, of, task, lambda: read_images(train.paths, train.labels, of.tower, args.train_limit,
                                                             args.seed), embedded))
     if args.val:
-        tests = [("/".join(folder.parts[-2:]), parse("none"), lambda folder=folder: read_folder(folder, task.classes,
-                                                                                                of.tower))
-                 for folder in args.val]
+        def reader(folder: Path) -> Callable[[], Images]:
+            return lambda: read_images(*labelled_folder(folder, task.classes), of.tower, None, args.seed)
+
+        tests = [("/".join(folder.parts[-2:]), parse("none"), reader(folder)) for folder in args.val]
     else:
         images = read_images(val.paths, val.labels, of.tower, args.val_limit, args.seed)
         tests = [(text, parse(text), lambda: images) for text in args.test]
@@ -193,7 +195,9 @@ def main() -> None:
         raise UserError("--shares must be above 0")
     if args.head == "trained" and of.facts["kind"] != "supervised":
         raise UserError(f"{args.encoder} has no head of its own; pass a run of train_distillation.supervised")
-    task = load_task(args.data)
+    repair, task = restoration(args.restore), load_task(args.data)
+    for folder in args.val or ():
+        labelled_folder(folder, task.classes)  # other classes are refused now, not after the work
     precision = str(choose_precision(device, args.precision)).removeprefix("torch.")
     expected = {
         **of.facts, "encoder_sha256": of.tower.sha256(), "layer": of.tower.layer, "size": of.tower.SIZE,
@@ -209,7 +213,7 @@ def main() -> None:
         print(f"{args.output} is there")
         return
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    rows = evaluate(args, of, task, device)
+    rows = evaluate(args, of, task, repair, device)
     write_json(args.output, {**expected, "rows": rows, "environment": environment(device=describe(device))})
 
 

@@ -43,14 +43,14 @@ def read_images(paths: Sequence[Path], labels: np.ndarray, tower: Tower, limit: 
     return Images(decode([paths[i] for i in rows], view), torch.from_numpy(labels[rows]))
 
 
-def read_folder(folder: Path, classes: Sequence[str], tower: Tower) -> Images:
-    """The images in `folder`/<class>/. Raises UserError for a class that is none of `classes`."""
+def labelled_folder(folder: Path, classes: Sequence[str]) -> tuple[list[Path], np.ndarray]:
+    """The images in `folder`/<class>/, and their places in `classes`. Raises UserError for a class that is none of
+    them."""
     paths, labels, found = labelled_images(folder.parent, folder.name)
     if unknown := sorted({*found} - {*classes}):
         raise UserError(f"{folder} holds classes that the probe does not know: {', '.join(unknown[:3])} (one of "
                         f"{len(unknown)}); fit the probe on a folder with these classes")
-    renumbered = np.array([classes.index(name) for name in found])[labels]
-    return read_images(paths, renumbered, tower, None, 0)
+    return paths, np.array([classes.index(name) for name in found])[labels]
 
 
 def embed(tower: Tower, images: Images, distortion: Distortion, seed: Any, draw: int, device: torch.device,
@@ -70,7 +70,8 @@ def embed(tower: Tower, images: Images, distortion: Distortion, seed: Any, draw:
             x = torch.from_numpy(images.pixels[indices]).to(device).permute(0, 3, 1, 2).float() / 255
             y = distortion(x, indices, seed, draw)
             if restore is not None:
-                kept = distortion(torch.ones_like(x), indices, seed, draw) if distortion.kind == "mask" else x + 1
+                masks = distortion.kind in ("mask", "square")
+                kept = distortion(torch.ones_like(x), indices, seed, draw) if masks else torch.ones_like(x)
                 y = restore(y, (kept == 0).all(1, keepdim=True))
             with autocast(device, dtype):
                 h, _ = tower(tower.normalise(y))

@@ -8,7 +8,8 @@ RESTORATIONS = ("nl-means", "deep-decoder")
 
 
 def restoration(name: str | None) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The function (images float [B, 3, H, W], masked pixels bool [B, 1, H, W]) -> images of one of RESTORATIONS."""
+    """The function (images float [B, 3, H, W], masked pixels bool [B, 1, H, W]) -> images of one of RESTORATIONS,
+    None for None. Raises UserError if a package that it needs is missing."""
     if name == "nl-means":
         from train_distillation.restoration.nl_means import nl_means
 

@@ -9,15 +9,16 @@ from torch import Tensor
 
 from utils.cli import UserError
 
+try:
+    import pywt  # noqa: F401 (of estimate_sigma)
+    from skimage.restoration import denoise_nl_means, estimate_sigma
+except ImportError:
+    raise UserError("--restore nl-means needs two packages: pip install scikit-image PyWavelets") from None
+
 
 def nl_means(x: Tensor, masked: Tensor) -> Tensor:
     """Denoised images, float [B, 3, H, W], about in [0, 1], the same to the same. Fast mode, patches of 5 pixels within
     6, strength 0.8 of the estimated sigma. `masked` is not used."""
-    try:
-        import pywt  # noqa: F401 (of estimate_sigma)
-        from skimage.restoration import denoise_nl_means, estimate_sigma
-    except ImportError:
-        raise UserError("--restore nl-means needs two packages: pip install scikit-image PyWavelets") from None
     out = []
     for image in x.permute(0, 2, 3, 1).cpu().double().numpy():
         sigma = float(np.mean(estimate_sigma(image, channel_axis=-1)))
