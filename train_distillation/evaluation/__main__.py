@@ -17,6 +17,7 @@ nothing where its result is there.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -146,12 +147,7 @@ def heads(args: Any, of: Subject, task: Task, images: Callable[[], Images], embe
 
 def evaluate(args: Any, of: Subject, task: Task, repair: Restore | None, device: torch.device) -> list[dict[str, Any]]:
     """A row for each head and test."""
-    dtype = choose_precision(device, args.precision)
-
-    def embedded(tower: Tower, images: Images, distortion: Any, seed: Any, draw: int,
-                 restore: Any = None) -> torch.Tensor:
-        return embed(tower, images, distortion, seed, draw, device, dtype, restore)
-
+    embedded = functools.partial(embed, device=device, dtype=choose_precision(device, args.precision))
     train, val = task.train, task.val
     fitted = list(heads(args, of, task, lambda: read_images(train.paths, train.labels, of.tower, args.train_limit,
                                                             args.seed), embedded))
@@ -169,7 +165,7 @@ def evaluate(args: Any, of: Subject, task: Task, repair: Restore | None, device:
         repeats = 1 if distortion.kind == "none" else args.repeats
         found = [[] for _ in fitted]
         for draw in range(repeats):
-            h = embedded(of.tower, measured, distortion, ["test", args.seed], draw, repair)
+            h = embedded(of.tower, measured, distortion, ["test", args.seed], draw, restore=repair)
             for each, (_, head) in zip(found, fitted, strict=True):
                 each.append(accuracies(head(h), measured.labels))
         for each, (facts, _) in zip(found, fitted, strict=True):
