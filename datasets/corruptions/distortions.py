@@ -41,9 +41,12 @@ def random_mask(x: Tensor, share: Tensor, random: Tensor) -> Tensor:
     """
     pixels = x.shape[2] * x.shape[3]
     count = (share * pixels + 1e-9).floor()  # 0.29 · 100 is 28.999...
-    rank = torch.arange(pixels, device=x.device)
-    gone = torch.empty(len(x), pixels, dtype=torch.bool, device=x.device)
-    gone.scatter_(1, random.argsort(1).expand(len(x), -1), rank < count[:, None])
+    if random.device.type == "cpu":  # NumPy sorts four times as fast as torch
+        ascending = torch.from_numpy(np.sort(random.numpy(), axis=1))
+    else:
+        ascending = random.sort(1).values
+    first_kept = ascending.expand(len(x), -1).gather(1, count.long().clamp(max=pixels - 1)[:, None])
+    gone = (random < first_kept) | (count == pixels)[:, None]  # 64 bits: no two are equal
     return x.masked_fill(gone.view(len(x), 1, *x.shape[2:]), 0)
 
 

@@ -8,7 +8,7 @@
 #   bash scripts/studies/robust_student.sh DATA students clean     # some parts, in this order:
 #       students clean noise_images hold labels sweep supervised distilled losses repaired matrix transfer
 #
-# DATA is Tiny-ImageNet's hundred classes in our results: python -m datasets.tiny_imagenet --help
+# DATA is Tiny-ImageNet in our results: python -m datasets.small_photos tiny_imagenet --classes 100
 # Part `transfer` probes the folder OTHER, too.
 #
 # Overrides from the environment:

@@ -40,8 +40,6 @@ def test_efficientnet_lite0_is_the_packages(tmp_path):
         torch.testing.assert_close(tower.encoder.net.eval().extract_features(x), dense)
     torch.testing.assert_close(h, dense.mean((2, 3)))
     assert sum(p.numel() for p in tower.encoder.parameters()) == 3_371_008
-    with torch.no_grad():
-        torch.testing.assert_close(tower.encoder.folded()(x), h, rtol=1e-3, atol=1e-4)
     save_encoder(tower.encoder, tmp_path / "encoder.pth")
     back = load_encoder(tmp_path / "encoder.pth")
     assert all(torch.equal(a, b) for a, b in zip(back.state_dict().values(), tower.encoder.state_dict().values(),

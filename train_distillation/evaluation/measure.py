@@ -15,7 +15,6 @@ from datasets.folder import labelled_images
 from linear_eval.features import View, decode
 from linear_eval.probe_cached import LogisticRegression, Standardise, fit_probe
 from linear_eval.task import balanced_order
-from models import EfficientNetLite0
 from train_distillation.teachers import Tower
 from utils.cli import UserError
 from utils.devices import autocast
@@ -59,8 +58,6 @@ def embed(tower: Tower, images: Images, distortion: Distortion, seed: Any, draw:
 
     The corruption of image i is a function of (seed, draw, i).
     """
-    if isinstance(tower.encoder, EfficientNetLite0):
-        tower = Tower(tower.encoder.folded(), tower.layer, tower.SIZE)
     tower.eval().to(device, memory_format=torch.channels_last)
     out = []
     size = PER_BATCH[device.type]
