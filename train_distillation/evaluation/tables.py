@@ -9,7 +9,7 @@ on 5,000 images, ten repeats (Ravula et al. 2021, released result files; the cle
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,6 @@ def all_rows(rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
-    return groups
-
-
 def figure(rows: Sequence[Row], path: Path) -> bool:
     """Top-1 over the level, a line for each encoder measured at three levels or more, beside the authors' student;
     False if there are none."""
@@ -157,7 +150,8 @@ def table(rows: Sequence[Row]) -> str:
     """Markdown, all accuracies in percent."""
     lines = ["Top-1 in percent, ± the binomial standard error; a gain ± its 95 % interval. The authors' numbers are of "
              "CLIP RN101 and ImageNet-100 at 224 pixels.", ""]
-    for said, group in grouped(rows, scale).items():
+    for said in dict.fromkeys(map(scale, rows)):
+        group = [row for row in rows if scale(row) == said]
         lines += [f"**{said}**", "", *main_table(group), *all_rows(group)]
     machines = sorted({row["environment"]["device"] for row in rows})
     return "\n".join([*lines, f"Made on {'; '.join(machines)}.", ""])
