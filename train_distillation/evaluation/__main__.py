@@ -26,6 +26,7 @@ import torch
 from torch.nn import functional as F
 
 from datasets.corruptions.distortions import parse
+from linear_eval.find import default_name
 from linear_eval.task import Task, load_task
 from train_distillation.evaluation.measure import (
     Head,
@@ -40,7 +41,7 @@ from train_distillation.evaluation.measure import (
     summary,
 )
 from train_distillation.restoration import RESTORATIONS, restoration
-from train_distillation.teachers import CLIP, Tower, load_student, load_teacher
+from train_distillation.teachers import CLIP, EFFICIENTNET, TORCHVISION, Tower, load_student, load_teacher
 from utils.cli import Parser, UserError, parser, positive_int, run, share, whole_number
 from utils.devices import add_precision, choose_device, choose_precision, describe
 from utils.files import read_json, read_record, write_json
@@ -61,13 +62,18 @@ class Subject:
     folder: Path | None
 
 
+def name_of(teacher: str) -> str:
+    """What a result calls it: no path."""
+    named = teacher == EFFICIENTNET or teacher.startswith((TORCHVISION, CLIP))
+    return teacher if named else default_name(Path(teacher))
+
+
 def subject(encoder: str, layer: str, size: int | None) -> Subject:
     """The student in the run folder `encoder`, or the teacher of that name. Raises UserError."""
     folder = Path(encoder)
     if not (folder / "config.json").is_file():
         tower = load_teacher(encoder, layer, size)
-        name = Path(encoder).stem if Path(encoder).is_file() else encoder
-        return Subject(tower, encoder, {"encoder": name, "kind": "clean"}, "", None)
+        return Subject(tower, encoder, {"encoder": name_of(encoder), "kind": "clean"}, "", None)
     if layer or size:
         raise UserError(f"--layer and --size are for teachers; {encoder} has its own")
     if RunFolder(folder).done() is None:
@@ -75,7 +81,7 @@ def subject(encoder: str, layer: str, size: int | None) -> Subject:
     config, tower = read_record(folder / "config.json", teacher=str, data=dict), load_student(folder)
     record = config["data"].get("record", {})
     facts = {"encoder": folder.name, "kind": "supervised" if "alpha" in config else "student",
-             "teacher": Path(config["teacher"]).name, "images": record.get("name", ""),
+             "teacher": name_of(config["teacher"]), "images": record.get("name", ""),
              "run": {name: config[name] for name in KEPT if name in config}}
     return Subject(tower, config["teacher"], facts, config["distortion"], folder)
 
