@@ -7,12 +7,13 @@ layer_index of `forward`) and PROBED (the layer that probes take by default).
 
 from models.any_encoder import load_encoder
 from models.checkpoint import random_encoder, save_encoder
+from models.efficientnet_lite0 import EfficientNetLite0
 from models.pretrained import Pretrained
 from models.resnet18 import ResNet18
 from models.resnet50 import ResNet50
 from models.small_alexnet import SmallAlexNet
 
-Encoder = SmallAlexNet | ResNet18 | ResNet50 | Pretrained
+Encoder = SmallAlexNet | ResNet18 | ResNet50 | EfficientNetLite0 | Pretrained
 
-__all__ = ["Encoder", "Pretrained", "ResNet18", "ResNet50", "SmallAlexNet", "load_encoder", "random_encoder",
-           "save_encoder"]
+__all__ = ["EfficientNetLite0", "Encoder", "Pretrained", "ResNet18", "ResNet50", "SmallAlexNet", "load_encoder",
+           "random_encoder", "save_encoder"]

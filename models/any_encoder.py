@@ -1,4 +1,4 @@
-"""The encoder in any file that holds one: a SmallAlexNet, a ResNet-18 or a ResNet-50, ours or from elsewhere."""
+"""The encoder in any file that holds one: a SmallAlexNet, a ResNet-18 or -50, or an EfficientNet-Lite0."""
 
 import math
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from models.checkpoint import check_numbers, load_torch
+from models.efficientnet_lite0 import EfficientNetLite0
 from models.resnet18 import NORMALISED, PLANES, ResNet18
 from models.resnet50 import ResNet50
 from models.small_alexnet import SmallAlexNet
@@ -17,15 +18,15 @@ ALEXNET = dict(zip(("blocks.0.0", "blocks.1.0", "blocks.2.0", "blocks.3.0", "blo
 RESNET18 = dict(zip(("conv1", "layer2.0.conv1", "layer3.0.conv1", "layer4.0.conv1"), PLANES, strict=True))
 
 
-def load_encoder(path: Path | str) -> SmallAlexNet | ResNet18 | ResNet50:
+def load_encoder(path: Path | str) -> SmallAlexNet | ResNet18 | ResNet50 | EfficientNetLite0:
     """The encoder in `path`, in evaluation mode on the CPU.
 
     A SmallAlexNet comes as a state dict (`encoder.pth`) or as a run's `last.pth`; its width is read off the weights. A
     ResNet-50 comes as a state dict with torchvision's names or as a checkpoint of MoCo, of which the query encoder
-    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. A ResNet-18 comes with
-    torchvision's names, too; channels, stem, width and outputs are read off the weights. Prefixes left by DataParallel
-    (`module.`) and torch.compile (`_orig_mod.`) are removed. Every other name and shape must match. Raises UserError
-    otherwise, naming what differs.
+    (`encoder_q.`) is taken; its classifier or projection (`fc.`) is left out. A ResNet-18 comes with torchvision's
+    names, too; channels, stem, width and outputs are read off the weights. An EfficientNet-Lite0 comes as
+    `train_distillation` writes it. Prefixes left by DataParallel (`module.`) and torch.compile (`_orig_mod.`) are
+    removed. Every other name and shape must match. Raises UserError otherwise, naming what differs.
     """
     state = load_torch(path)
     if isinstance(state, dict):
@@ -37,10 +38,12 @@ def load_encoder(path: Path | str) -> SmallAlexNet | ResNet18 | ResNet50:
     if query := {name: value for name, value in weights.items() if name.startswith("encoder_q.")}:
         weights = {name.removeprefix("encoder_q."): value for name, value in query.items()}
     if "layer1.0.conv2.weight" in weights and "layer1.0.conv3.weight" not in weights:
-        model: SmallAlexNet | ResNet18 | ResNet50 = _resnet18(weights, path)
+        model: SmallAlexNet | ResNet18 | ResNet50 | EfficientNetLite0 = _resnet18(weights, path)
     elif "conv1.weight" in weights:
         model = ResNet50()
         weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+    elif "net._conv_stem.weight" in weights:
+        model = EfficientNetLite0(pretrained=False)
     else:
         model = _small_alexnet(weights, path)
     expected = model.state_dict()

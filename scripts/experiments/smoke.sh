@@ -75,6 +75,8 @@ call status.sh
 export IMAGES=130 STEPS=2 LIMIT=50 LIMITS=20 SETS=dead_leaves-mixed SEEDS=0 OUT=study
 call studies/photos.sh photos
 call studies/latent_recovery.sh n4
+TEACHER=encoders/small_scale/stat-wmm/encoder.pth BATCH=8 DISTORTIONS=mask:0.75 KEY=mask:0.75 \
+    call studies/robust_student.sh photos students clean supervised
 call quickstart.sh quickstart
 call test.sh "$REPO/tests/utils/test_cpus.py"
 call experiments/smoke.sh --help

@@ -1,0 +1,152 @@
+"""From a run to result files to a table; heads, shares of labels, other folders, and what is refused."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.corruptions.distortions import parse
+from train_distillation.evaluation import __main__ as evaluation
+from train_distillation.evaluation import tables
+from train_distillation.evaluation.measure import ONE_EACH_L2, Images, accuracies, embed, fit_head, share_of, summary
+from train_distillation.teachers import load_student, load_teacher
+
+from .conftest import TINY, write_photos
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def trained(command, photos, teacher, tmp_path):
+    """A finished student."""
+    command("train", *TINY, "--data", photos, "--teacher", teacher, "--output", tmp_path / "mask")
+    return tmp_path / "mask"
+
+
+@pytest.fixture
+def measure(command, photos, tmp_path):
+    """The result of the evaluation with these options."""
+    def call(name, *arguments):
+        command(evaluation, "--data", photos, "--output", tmp_path / f"results/{name}.json", "--gpus", *arguments)
+        return json.loads((tmp_path / f"results/{name}.json").read_text())
+
+    return call
+
+
+def test_from_a_run_to_the_table(trained, measure, command, ended, photos, teacher, tmp_path):
+    tests = ["mask:0.5", "mask:0.75", "mask:0.9", "none"]
+    own = measure("own", "--encoder", trained, "--test", *tests, "--repeats", 3, "--shares", 0.5, 1)
+    assert [(row["test"], row["share"], row["repeats"]) for row in own["rows"]] == [
+        (test, share, 1 if test == "none" else 3) for test in tests for share in (0.5, 1)]
+    assert own["head_distortion"] == "mask:0.75" and own["kind"] == "student" and own["rows"][0]["train"] == 12
+    assert str(tmp_path) not in json.dumps(own) and str(photos) not in json.dumps(own)
+    clean = measure("clean", "--encoder", trained, "--head", "clean", "--test", "mask:0.75", "none")
+    measure("teacher", "--encoder", teacher, "--distortion", "mask:0.75")
+    ceiling = measure("teacher-clean", "--encoder", teacher, "--head", "clean", "--test", "none")
+    assert clean["encoder"] == "mask" and ceiling["kind"] == "clean"
+
+    arguments = ["--data", photos, "--output", tmp_path / "results/own.json", "--encoder", trained, "--gpus", "--test",
+                 *tests, "--repeats", 3, "--shares", 0.5, 1]
+    assert command(evaluation, *arguments) == [f"{tmp_path}/results/own.json is there"]
+    code, _, err = ended(evaluation, *arguments, "--seed", 1)
+    assert code == 1 and "holds another result (seed was 0, now 1)" in err
+
+    out = command(tables, tmp_path / "results")
+    (line,) = (line for line in out if line.startswith("| mask:0.75 | photos, 5 steps of 8 |"))
+    assert "| 18.37 | 83.99 |" in line and " - |" not in line
+    assert (tmp_path / "results/table.md").read_text().strip() == "\n".join(out).strip()
+    assert (tmp_path / "results/sweep.png").stat().st_size > 1000
+
+
+def test_a_supervised_network_has_a_head(command, measure, refuses, photos, teacher, trained, tmp_path):
+    command("supervised", *TINY, "--data", photos, "--labels", photos, "--teacher", teacher, "--output",
+            tmp_path / "sup")
+    found = measure("sup", "--encoder", tmp_path / "sup", "--head", "trained", "--test", "mask:0.75", "none")
+    assert found["kind"] == "supervised" and [row["train"] for row in found["rows"]] == [24, 24]
+    other = write_photos(tmp_path / "two")
+    for split in ("train", "val"):
+        shutil.rmtree(other / split / "red")
+    rest = ("--gpus", "--output", tmp_path / "a.json")
+    refuses("no layer of .* 2 classes", evaluation, "--data", other, "--encoder", tmp_path / "sup", "--head", "trained",
+            *rest)
+    refuses("has no head of its own", evaluation, "--data", photos, "--encoder", trained, "--head", "trained", *rest)
+
+
+def test_folders_are_measured_as_they_are(measure, refuses, photos, teacher, tmp_path):
+    corrupted = write_photos(tmp_path / "fog", splits=(("1", 4), ("5", 4)))
+    shutil.rmtree(corrupted / "5" / "blue")  # some of the classes will do
+    found = measure("fog", "--encoder", teacher, "--head", "clean", "--val", corrupted / "1", corrupted / "5")
+    assert [(row["test"], row["val"]) for row in found["rows"]] == [("fog/1", 12), ("fog/5", 8)]
+    assert found["rows"][0]["top1"] > 90  # untrained, but colours tell
+    (corrupted / "1/red").rename(corrupted / "1/purple")
+    refuses("classes that the probe does not know: purple", evaluation, "--data", photos, "--encoder", teacher,
+            "--head", "clean", "--val", corrupted / "1", "--gpus", "--output", tmp_path / "b.json")
+
+
+def test_embeddings_are_a_function_of_seed_draw_and_image(teacher):
+    tower = load_teacher(str(teacher))
+    images = Images(np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8), torch.zeros(40).long())
+    a, b, c = (embed(tower, images, parse("mask:0.5"), ["test", 0], draw, CPU) for draw in (0, 0, 1))
+    assert torch.equal(a, b) and not torch.isclose(a, c).all(1).any()
+
+
+def test_a_student_comes_back_as_it_was(trained, photos):
+    student = load_student(trained)
+    assert student.sha256() != load_teacher(json.loads((trained / "config.json").read_text())["teacher"]).sha256()
+    assert not student.training
+
+
+def test_shares_are_stratified_and_nested():
+    labels = torch.arange(1000) % 10
+    large, small = share_of(labels, 0.1, 10, 0), share_of(labels, 0.015, 10, 0)
+    assert labels[large].bincount().tolist() == [10] * 10 and labels[small].bincount().tolist() == [2] * 10
+    assert set(small.tolist()) < set(large.tolist())
+    assert len(share_of(labels, 0.001, 10, 0)) == 10 and len(share_of(labels, 1.0, 10, 0)) == 1000
+
+
+@pytest.mark.parametrize("each", [1, 5])
+def test_heads_look_at_directions_only(each):
+    labels = torch.arange(4).repeat(each)
+    h = torch.randn(4, 20)[labels] + 0.1 * torch.randn(len(labels), 20)
+    head = fit_head(h, labels, 4, 0)
+    assert ONE_EACH_L2 > 0 and accuracies(head(h), labels) == (100, 100)
+    torch.testing.assert_close(head(3 * h), head(h))
+
+
+def test_summaries():
+    scores = torch.tensor([[0.9, 0.1, 0, 0, 0, 0], [0.5, 0.4, 0.3, 0.2, 0.1, 0], [0.1, 0.2, 0, 0, 0, 0]])
+    top1, top5 = accuracies(scores, torch.tensor([0, 5, 1]))
+    assert top1 == pytest.approx(200 / 3) and top5 == pytest.approx(200 / 3)
+    found = summary([50, 52, 54], [90, 90, 90], 100)
+    assert found["top1"] == 52 and found["top1_std"] == 2 and found["top1_error"] == pytest.approx(2 / 3**0.5, abs=1e-3)
+    assert found["sampling_error"] == pytest.approx(100 * (0.52 * 0.48 / 100) ** 0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--test", "mask:2"], "between 0 and 1"), (["--distortion", "blur:4,1"], "odd kernel"),
+    (["--head", "text"], "for CLIP teachers"), (["--shares", "0"], "--shares must be above 0"),
+    (["--encoder", "nothing"], "is no file of an encoder"), (["--test", "square:99"], "does not fit into images")])
+def test_bad_input_is_one_line(refuses, photos, teacher, tmp_path, arguments, said):
+    refuses(said, evaluation, "--data", photos, "--encoder", teacher, "--gpus", *arguments, "--output",
+            tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_run_that_is_not_finished(refuses, trained, photos, tmp_path):
+    (trained / "done.json").unlink()
+    refuses("is not finished", evaluation, "--data", photos, "--encoder", trained, "--output", tmp_path / "a.json")
+
+
+def test_an_empty_folder(refuses, tmp_path):
+    refuses("holds no result files", tables, tmp_path)
+
+
+def test_the_authors_numbers():
+    with open(tables.AUTHORS, newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert tables.authors("student", "mask:0.9") == "82.96" and tables.authors("student", "blur:7,1.43") == "83.24"
+    assert tables.authors("student", "multi:1") == "-"
+    assert all(line["test"] in ("none", "") or parse(line["test"]) for line in lines if ":" in line["test"])
