@@ -90,7 +90,8 @@ def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cac
         within = torch.from_numpy(np.searchsorted(chosen, rows)).to(device)
         labels = torch.from_numpy(task.train.labels[rows]).to(device)
         problem = Problem(row, [task.train.paths[i] for i in rows], labels, len(task.classes),
-                          lambda within=within: features() if len(within) == len(chosen) else features()[within],
+                          lambda within=within: (features() if len(within) == len(chosen) else
+                                                 features()[within.to(features().device)]),
                           queries, seed, device)
         predicted, settled = PROTOCOLS[protocol].predict(problem)
         correct = int((predicted.cpu().numpy() == task.val.labels).sum())
