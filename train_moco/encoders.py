@@ -25,7 +25,7 @@ def make_encoder(seed: int, dim: int) -> Encoder:
 
 
 class InGroups(nn.Module):
-    """Queries or keys, float32 [N, dim] of length 1, of views [N, 3, H, W] whose `groups` equal parts go through the
+    """Queries or keys, float32 (or float64) [N, dim] of length 1, of views [N, 3, H, W] whose `groups` equal parts go through the
     encoder one by one: BatchNorm sees each as a GPU of its own would, and keeps the running statistics of the first."""
 
     def __init__(self, encoder: nn.Module, groups: int):
@@ -37,7 +37,8 @@ class InGroups(nn.Module):
         outputs = [self.encoder.fc(self.encoder(first))]
         with running_statistics_frozen(self.encoder):
             outputs += [self.encoder.fc(self.encoder(part)) for part in others]
-        return F.normalize(torch.cat(outputs).float())
+        together = torch.cat(outputs)
+        return F.normalize(together.to(torch.promote_types(together.dtype, torch.float32)))
 
 
 def key_encoder(encoder: Encoder) -> Encoder:

@@ -34,7 +34,7 @@ class Oracle:
         self.k = {k: v.detach().clone() for k, v in self.q.items()}
         self.running_q = {k: v.double().clone() for k, v in state.items() if "running" in k}
         self.running_k = {k: v.clone() for k, v in self.running_q.items()}
-        self.queue = [row.double() for row in queue]  # the oldest key stands where the next will
+        self.queue = list(queue.double().clone())  # the oldest key stands where the next will
         self.next, self.groups, self.temperature, self.momentum = 0, groups, temperature, momentum
         self.velocity: dict[str, Tensor] = {}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datasets.shards.write import images_there
 from datasets.writer import write_image_folder
-from tests.datasets.test_writer import Ramps
+from generators.dead_leaves import DeadLeaves
 from tests.files import user_error
 from train_moco.__main__ import TRAINER
 from training.command import command, parse
@@ -15,7 +15,7 @@ DRIVER = Path(__file__).with_name("driver.py")
 
 
 def shards(folder: Path, samples: int = 40) -> Path:
-    write_image_folder(Ramps(32), folder, samples, name="ramps", image_format="tar")
+    write_image_folder(DeadLeaves("mixed", resolution=32), folder, samples, name="leaves", image_format="tar")
     assert images_there(folder, 0, samples) == samples
     return folder
 

@@ -1,5 +1,7 @@
 """The streamed probe against the one in memory."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -47,10 +49,10 @@ def test_the_probe_is_that_of_the_whole(parts, tmp_path):
     torch.testing.assert_close(ours.weight, whole.weight, rtol=0, atol=2e-2 * float(whole.weight.abs().max()))
 
 
-def test_large_features_are_streamed(monkeypatch, task, tmp_path):
-    """By protocol `cached`, with the same accuracy."""
+def test_large_features_are_streamed(monkeypatch):
+    """By protocol `cached`, with the same answers."""
     x, y = planted(200)
-    problem = protocols.Problem(None, [], y, 4, lambda: x, x, 0, x.device)
+    problem = protocols.Problem(SimpleNamespace(name="planted"), [], y, 4, lambda: x, x, 0, x.device)
     small, _ = protocols.PROTOCOLS["cached"].predict(problem)
     called = []
     monkeypatch.setattr(protocols, "LARGE", 1000)
