@@ -25,8 +25,11 @@ def make_encoder(seed: int, dim: int) -> Encoder:
 
 
 class InGroups(nn.Module):
-    """Queries or keys, float32 (or float64) [N, dim] of length 1, of views [N, 3, H, W] whose `groups` equal parts go through the
-    encoder one by one: BatchNorm sees each as a GPU of its own would, and keeps the running statistics of the first."""
+    """Queries or keys, float32 or float64 [N, dim] of length 1, of views [N, 3, H, W].
+
+    The `groups` equal parts of the views go through the encoder one by one: BatchNorm sees each as on a GPU of its own,
+    and keeps the running statistics of the first.
+    """
 
     def __init__(self, encoder: nn.Module, groups: int):
         super().__init__()

@@ -26,7 +26,7 @@ class ShardedImages:
         self.shards, self.workers, self.resize = shards, workers, resize
         self.count = len(shards)
         firsts = np.cumsum([0, *shards.counts[:-1]])
-        self.height, self.width = decode(shards.places(firsts), resize).shape[1:3]
+        self.height, self.width = decode(shards.places(firsts), resize)[0].shape[:2]
 
     def __str__(self) -> str:
         return f"{self.count} images of {self.width}×{self.height} in {len(self.shards.paths)} shards"
@@ -37,7 +37,8 @@ class ShardedImages:
 
     def examples(self) -> np.ndarray:
         """A sample of the images: uint8 [n, H, W, 3]."""
-        return decode(self.shards.places(range(0, len(self.shards), len(self.shards) // LOOKED_AT or 1)), self.resize)
+        some = range(0, len(self.shards), len(self.shards) // LOOKED_AT or 1)
+        return np.stack(decode(self.shards.places(some), self.resize))
 
     def stream(self, batches: Iterable[np.ndarray]) -> Generator[Tensor, None, None]:
         """uint8 [B, H, W, 3] for each of `batches`, int64 [B]."""
@@ -48,7 +49,8 @@ class ShardedImages:
             made = ahead(lambda part: pool.submit(decode, self.shards.places(self.numbers(part)), self.resize), parts,
                          depth)
             for indices in now:
-                yield torch.from_numpy(np.concatenate(list(itertools.islice(made, -(-len(indices) // PART)))))
+                images = itertools.chain.from_iterable(itertools.islice(made, -(-len(indices) // PART)))
+                yield torch.from_numpy(np.stack(list(images)))
 
 
 class MixedImages(ShardedImages):

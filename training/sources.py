@@ -54,18 +54,19 @@ def find_source(args: argparse.Namespace, device: torch.device) -> Source:
     """What config.json says of the images, and how to open them. Raises UserError for images that are not there, and
     for options that go only with the other kind of source."""
     folder = Path(args.data).is_dir()
-    if args.mix or (folder and list_shards(args.data)):
-        return _of_shards(args)
-    if args.weights or args.epoch_length:
-        raise UserError("--weights and --epoch_length are for a mixture; pass --mix with further folders of shards")
     if not folder and args.data not in named_datasets():
         raise UserError(f"{args.data} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a "
                         "folder of images or one of these names")
-    for option in ("samples", "parameters", "workers") if folder else ("resize", "cache"):
+    if (args.weights or args.epoch_length) and not args.mix:
+        raise UserError("--weights and --epoch_length are for a mixture; pass --mix with further folders of shards")
+    shards = bool(args.mix) or (folder and bool(list_shards(args.data)))
+    foreign = ("samples", "parameters") if shards else ("samples", "parameters", "workers") if folder else (
+        "resize", "cache")
+    for option in foreign:
         if getattr(args, option):
             kind = "named datasets, and {} is a folder" if folder else "folders, and {} is a named dataset"
             raise UserError(f"--{option} is for {kind.format(args.data)}; leave it out")
-    return (_of_folder if folder else _of_process)(args, device)
+    return (_of_shards if shards else _of_folder if folder else _of_process)(args, device)
 
 
 def _of_folder(args: argparse.Namespace, device: torch.device) -> Source:
@@ -78,12 +79,7 @@ def _of_folder(args: argparse.Namespace, device: torch.device) -> Source:
     return data, lambda: PackedImages(packed_images(args.data, args.resize, args.cache), device)
 
 
-def _of_shards(args: argparse.Namespace) -> Source:
-    for option in ("samples", "parameters"):
-        if getattr(args, option):
-            raise UserError(f"--{option} is for named datasets, and {args.data} is a folder of shards; leave it out")
-    if (args.weights or args.epoch_length) and not args.mix:
-        raise UserError("--weights and --epoch_length are for a mixture; pass --mix with further folders of shards")
+def _of_shards(args: argparse.Namespace, device: torch.device) -> Source:
     roots = [args.data, *args.mix]
     shards = open_shards(roots, args.cache)
     workers = args.workers or default_workers(processes_here())

@@ -1,7 +1,7 @@
 """Reading shards of images by number: ours, and anybody else's in WebDataset's layout.
 
     shards = open_shards(["data/large_scale/stat-spectrum"])
-    pixels = decode(shards.places([1_299_999, 0]))
+    last, first = decode(shards.places([1_299_999, 0]))          # uint8 [H, W, 3]
 
 A folder's shards are its train/*.tar, or its *.tar, in order of their names; the images of a shard come as they lie in
 it. An index that is missing (`datasets.shards.index`) is made first, by reading the shard once.
@@ -117,20 +117,17 @@ def read(place: Place) -> bytes:
     return block
 
 
-def decode(places: Sequence[Place], resize: int | None = None) -> np.ndarray:
-    """The images at `places`: uint8 [N, H, W, 3]; with `resize`, squares of that many pixels.
+def decode(places: Sequence[Place], resize: int | None = None) -> list[np.ndarray]:
+    """The images at `places`, uint8 [H, W, 3] each; with `resize`, squares of that many pixels.
 
     Raises UserError that names shard and member for one that is no image, and, without `resize`, for sizes that differ.
     """
-    images: np.ndarray | None = None
-    for row, place in enumerate(places):
+    images: list[np.ndarray] = []
+    for place in places:
         file = Member(place.shard, read(place))
         image = read_rgb(file)
-        pixels = np.asarray(image if resize is None else resize_and_crop(image, resize))
-        if images is None:
-            images = np.empty((len(places), *pixels.shape), np.uint8)
-        if pixels.shape != images.shape[1:]:
-            raise UserError(f"{file} is {pixels.shape[1]}×{pixels.shape[0]}, and images before it are {images.shape[2]}"
-                            f"×{images.shape[1]}; pass --resize 256 to bring all to one size")
-        images[row] = pixels
-    return np.empty((0, 0, 0, 3), np.uint8) if images is None else images
+        images.append(np.asarray(image if resize is None else resize_and_crop(image, resize)))
+        if images[-1].shape != images[0].shape:
+            raise UserError(f"{file} is {image.width}×{image.height}, and images before it are {images[0].shape[1]}×"
+                            f"{images[0].shape[0]}; pass --resize 256 to bring all to one size")
+    return images

@@ -37,7 +37,7 @@ def test_twenty_steps_go_on_after_sigkill(tmp_path, together, assert_same_run):
         process.communicate()
     assert 7 <= len(RunFolder(killed).metrics()) < 20
     for folder in (killed, whole):
-        said = [process.communicate(timeout=300) for process in together([DRIVER, *arguments(data, folder)])]
+        said = [process.communicate(timeout=900) for process in together([DRIVER, *arguments(data, folder)])]
         assert "encoder.pth: 20 steps" in said[0][0], said
     assert_same_run(killed, whole)
     assert (killed / "checkpoint_0009.pth.tar").exists()  # 2 steps an epoch
@@ -56,7 +56,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     user_error("an epoch of 40 images has none, or one, of weight 1", call, "--mix", data, "--weights", 1, 99,
                "--epoch_length", 40)
     user_error("none holds no tar shards", call, "--mix", tmp_path / "none")
-    user_error("--samples is for named datasets, and .* is a folder of shards", call, "--samples", 3)
+    user_error("--samples is for named datasets, and .* is a folder; leave it out", call, "--samples", 3)
     user_error("40 images are fewer than one batch of 64", call, "--batch_size", 64, "--queue", 64)
     (data / "train/00000000.tar").write_bytes((data / "train/00000000.tar").read_bytes()[:9000])
     user_error("00000000.tar is cut off", call)

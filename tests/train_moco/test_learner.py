@@ -48,7 +48,7 @@ def test_two_processes_are_one(tmp_path, together):
     both = together([Path(__file__).with_name("small.py"), tmp_path])
     alone = steps(learner(float64=True))
     for process in both:
-        assert process.wait(120) == 0, process.communicate()
+        assert process.wait(600) == 0, process.communicate()
     first, second = (load_torch(tmp_path / f"{rank}.pth") for rank in (0, 1))
     for values, others in zip(alone["values"], first["values"], strict=True):
         assert others == pytest.approx(values, abs=1e-9)
