@@ -3,14 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
 import pytest
-
-from datasets.writer import write_image_folder
-from generators.dead_leaves import DeadLeaves
-from utils.run_folder import RunFolder
 
 from . import smoke_fixtures
 from .test_scripts import ROOT, bash
@@ -47,24 +42,33 @@ def test_a_task_of_the_slurm_array(tmp_path):
     assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()
 
 
-@pytest.mark.slow
-def test_moco_under_slurm_goes_back_to_the_queue_and_on(tmp_path):
-    """Two processes of one node, told that their time is up: saved, queued again, and finished by the same command."""
+TORCHRUN = """#!/usr/bin/env bash
+trap 'echo saved >>calls; exit 143' TERM
+echo "$@" >>calls
+[ -z "$CODE" ] || exit "$CODE"
+while :; do sleep 0.02; done
+"""
+
+
+@pytest.mark.parametrize(("code", "again"), [("", True), ("3", False), ("0", False)])
+def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
+    """Told that its time is up, it lets torchrun save first; where that ends by itself, its exit code stands."""
     smoke_fixtures.srun(tmp_path / "bin/srun")
     smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
-    write_image_folder(DeadLeaves("mixed", resolution=32), tmp_path / "shards", 40, name="leaves", image_format="tar")
-    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHON": sys.executable,
-                   "SLURM_JOB_ID": "1", "SLURM_NNODES": "1", "SLURM_NTASKS": "1", "SLURM_GPUS_ON_NODE": "2",
-                   "SLURM_JOB_NODELIST": "here", "SLURM_SUBMIT_DIR": str(ROOT)}
-    command = ["bash", str(ROOT / "scripts/cluster/slurm_moco.sh"), "shards", "run", "--gpus", "--size", "32",
-               "--batch_size", "8", "--groups", "2", "--queue", "16", "--steps", "10", "--workers", "1"]
-    first = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-    while not RunFolder(tmp_path / "run").metrics():
-        assert first.poll() is None
-        time.sleep(0.05)
-    first.terminate()
-    assert "stopped at step" in first.communicate(timeout=300)[0] and first.returncode != 0
-    assert (tmp_path / "scontrol.log").read_text() == "requeue 1\n" and not (tmp_path / "run/done.json").exists()
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert [line["step"] for line in RunFolder(tmp_path / "run").metrics()] == list(range(1, 11))
-    assert (tmp_path / "run/checkpoint_0001.pth.tar").exists()
+    smoke_fixtures.write(tmp_path / "bin/python", TORCHRUN.encode())
+    (tmp_path / "bin/python").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHON": f"{tmp_path}/bin/python",
+                   "SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS": "1", "SLURM_GPUS_ON_NODE": "4",
+                   "SLURM_JOB_NODELIST": "here", "SLURM_SUBMIT_DIR": str(ROOT), "CODE": code}
+    script = [str(ROOT / "scripts/cluster/slurm_moco.sh"), "shards", "run", "--epochs", "3"]
+    job = subprocess.Popen(["bash", *script], cwd=tmp_path, env=environment)
+    while not (tmp_path / "calls").exists():
+        time.sleep(0.01)
+    if again:
+        job.terminate()
+    assert job.wait(60) == (143 if again else int(code))
+    started, *saved = (tmp_path / "calls").read_text().splitlines()
+    assert started == ("-m torch.distributed.run --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint="
+                       "127.0.0.1:20007 --rdzv-id=7 -m train_moco --data shards --output run --epochs 3")
+    assert saved == ["saved"] * again
+    assert (tmp_path / "scontrol.log").exists() == again
