@@ -51,7 +51,8 @@ def draw_parameters(seed: int, epoch: int, view: int, indices: np.ndarray, heigh
     # 2 numbers for each attempted crop, then 2 for its place, 1 flip, 4 order, 4 factors, 1 grayscale
     u = uniforms(stable_key("views", seed, epoch, view), np.asarray(indices), 2 * ATTEMPTS + 12)
     shape, place, flip, order, factor, gray = np.split(u, np.cumsum([2 * ATTEMPTS, 2, 1, 4, 4]), axis=1)
-    jitter = NEUTRAL + np.array(recipe.jitter) * (2 * factor - 1)
+    jitter = 1 + np.array(recipe.jitter) * (2 * factor - 1)
+    jitter[:, HUE] -= 1
     # Apart from those above, whose numbers depend on how many there are.
     jittered, blurred, blur = uniforms(stable_key("chances of views", seed, epoch, view), np.asarray(indices), 3).T
     jitter[jittered >= recipe.jittered] = NEUTRAL

@@ -48,10 +48,10 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
                        workers: int = 1, rank: int = 0, world_size: int = 1) -> int:
     """Make `root` hold images 0 .. samples - 1 of `process`, or this rank's share; returns how many were written now.
 
-    name: what the record calls the dataset. image_format: 'jpg' (quality 95), 'png', or 'tar': JPEGs in
-    shards. workers: processes that render
-    and write; 1 works in this one. rank, world_size: one of several writers of the same folder, which must agree on
-    everything else; folder number n of 1000 images belongs to rank n % world_size.
+    name: what the record calls the dataset. image_format: 'jpg' (quality 95), 'png', or 'tar': JPEGs in shards.
+    workers: processes that render and write; 1 works in this one. rank, world_size: one of several writers of the same
+    folder, which must agree on everything else; folder or shard number n, of 1000 images, belongs to rank n %
+    world_size.
 
     Raises UserError if `root` holds something else, a dataset with another record or more images, or images that the
     process no longer makes (`check_law`), or is being written by someone else, if the disk is too small, or if a worker
@@ -97,8 +97,8 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
             chunks = (list(chunk) for part in missing(root, *shard)
                       for _, chunk in groupby(part, lambda index: index // size))
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
-            write = functools.partial(shards.write_shards, process, root, samples) if image_format == "tar" else \
-                functools.partial(write_chunks, process, root, image_format)
+            write = (functools.partial(shards.write_shards, process, root, samples) if image_format == "tar" else
+                     functools.partial(write_chunks, process, root, image_format))
             for done in chain(write(islice(chunks, 1), workers=1), write(chunks, workers=workers)):
                 progress.update(done)
     return count

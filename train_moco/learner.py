@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -68,8 +69,9 @@ class Moco:
         mine = processes.share(batch)
         pixels = self.pairs.pixels(number)
         # Keys of images in another order, so that no group of keys is that of a group of queries.
+        in_order = np.arange(len(batch))
         shuffled = (permutation(stable_key("shuffled keys", o.seed), number, len(batch)) if o.batch_norm == "shuffle"
-                    else torch.arange(len(batch)).numpy())
+                    else in_order)
         here = processes.share(shuffled)
         lap("data")
         pixels_of_keys = processes.gather(pixels, len(batch))[torch.from_numpy(here).to(self.device)]
@@ -82,8 +84,8 @@ class Moco:
                 k = self.keys(views[1])
         keys = torch.empty(len(batch), o.dim, dtype=k.dtype, device=self.device)
         keys[torch.from_numpy(shuffled).to(self.device)] = processes.gather(k, len(batch))
-        positive = processes.share(torch.arange(len(batch)).numpy())
-        logits = torch.cat([(q * keys[positive]).sum(1, keepdim=True), q @ self.queue.to(q.dtype).T], 1) / o.temperature
+        positive = keys[torch.from_numpy(processes.share(in_order)).to(self.device)]
+        logits = torch.cat([(q * positive).sum(1, keepdim=True), q @ self.queue.T], 1) / o.temperature
         losses = F.cross_entropy(logits, logits.new_zeros(len(q), dtype=torch.long), reduction="none")
         loss = processes.gather(losses[:, None], len(batch)).mean()
         top1 = processes.gather((logits.detach().argmax(1, keepdim=True) == 0).float(), len(batch)).mean()
@@ -114,10 +116,11 @@ class Moco:
     def export(self, folder: Path) -> None:
         """encoder.pth, the query encoder without its projection, and the checkpoint as MoCo publishes them."""
         last = self.pairs.order.batch(self.total_steps - 1)[0]
-        save_torch(published(self.state(), last + 1), folder / f"checkpoint_{last:04d}.pth.tar")
-        weights = {name: value.cpu().contiguous().clone() for name, value in self.encoder.state_dict().items()
-                   if not name.startswith("fc.")}
-        save_torch(weights, folder / "encoder.pth")
+        checkpoint = published(self.state(), last + 1)
+        save_torch(checkpoint, folder / f"checkpoint_{last:04d}.pth.tar")
+        prefix = "module.encoder_q."
+        save_torch({name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items()
+                    if name.startswith(prefix) and not name.startswith(prefix + "fc.")}, folder / "encoder.pth")
 
     def close(self) -> None:
         self.pairs.close()
