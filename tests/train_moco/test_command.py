@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from datasets.shards.write import images_there
 from datasets.writer import write_image_folder
 from generators.dead_leaves import DeadLeaves
@@ -25,6 +27,7 @@ def arguments(data: Path, output: Path, steps: int = 20) -> list[object]:
             "--groups", 2, "--queue", 64, "--dim", 8, "--steps", steps, "--precision", "float32", "--lr", 0.05]
 
 
+@pytest.mark.slow  # six processes have to start
 def test_twenty_steps_go_on_after_sigkill(tmp_path, together, assert_same_run):
     data, killed, whole = shards(tmp_path / "data"), tmp_path / "killed", tmp_path / "whole"
     both = together([DRIVER, *arguments(data, killed)])
