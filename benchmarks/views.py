@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision import transforms as T
 
 from benchmarks.ratio import HEADER, ratios, row
-from datasets.view_parameters import GRAYSCALE, JITTER, SCALE, draw_parameters
+from datasets.view_parameters import PAPER, draw_parameters
 from datasets.views import make_views
 from generators.named import make_process
 from models import SmallAlexNet
@@ -31,8 +31,8 @@ def main() -> None:
     images = make_process("dead_leaves-oriented").render(range(args.batch))
     tensor, pil = torch.from_numpy(images), [Image.fromarray(image) for image in images]
     moments = SmallAlexNet.MEAN, SmallAlexNet.STD
-    pipeline = T.Compose([T.RandomResizedCrop(SmallAlexNet.SIZE, SCALE), T.RandomHorizontalFlip(),
-                          T.ColorJitter(JITTER, JITTER, JITTER, JITTER), T.RandomGrayscale(GRAYSCALE), T.ToTensor(),
+    pipeline = T.Compose([T.RandomResizedCrop(SmallAlexNet.SIZE, PAPER.scale), T.RandomHorizontalFlip(),
+                          T.ColorJitter(*PAPER.jitter), T.RandomGrayscale(PAPER.grayscale), T.ToTensor(),
                           T.Normalize(*moments)])
     indices = np.arange(args.batch)
 

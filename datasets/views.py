@@ -1,8 +1,8 @@
 """Two random views per image, as batched tensor operations on the device that trains.
 
 Every image has its own draw (torchvision's batched transforms share one draw over the batch). Crop and resize are two
-batched matrix products; the four colour operations run in each image's own order. On a CPU the same arithmetic runs as
-one compiled pass per image (`datasets.views_cpu`), which keeps an image in the cache.
+batched matrix products, and so is a blur; the four colour operations run in each image's own order. On a CPU the same
+arithmetic runs as one compiled pass per image (`datasets.views_cpu`), which keeps an image in the cache.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, ViewParameters
-from datasets.views_cpu import render_views
+from datasets.views_cpu import BLUR_REACH, render_views
 
 
 def make_views(images: Tensor, parameters: ViewParameters, size: int, mean: Sequence[float], std: Sequence[float],
@@ -33,7 +33,7 @@ def _views_cpu(images: np.ndarray, p: ViewParameters, size: int, mean: Sequence[
 
     def part(rows: slice) -> None:
         render_views(images[rows], p.box[rows], p.flip[rows], p.order[rows], p.factor[rows], p.gray[rows],
-                     *moments, out[rows])
+                     p.blur[rows], *moments, out[rows])
 
     threads = min(torch.get_num_threads(), len(images))
     edges = np.linspace(0, len(images), threads + 1).astype(int)
@@ -49,6 +49,9 @@ def batched_views(images: Tensor, p: ViewParameters, size: int, mean: Sequence[f
     for step in range(4):
         x = jitter(x, p.order[:, step], p.factor)
     x = torch.where(torch.from_numpy(p.gray).to(device)[:, None, None, None], luma(x), x)
+    if p.blur.any():
+        weights = blur_matrix(torch.from_numpy(p.blur).to(device, x.dtype), size)[:, None]
+        x = weights @ x @ weights.transpose(2, 3)
     mean_, std_ = (torch.tensor(v, device=device).view(3, 1, 1) for v in (mean, std))
     return ((x - mean_) / std_).contiguous(memory_format=torch.channels_last)
 
@@ -76,6 +79,21 @@ def crop(images: Tensor, p: ViewParameters, size: int) -> Tensor:
     columns = torch.where(torch.from_numpy(p.flip).to(images.device)[:, None, None], columns.flip(1), columns)
     x = images.permute(0, 3, 1, 2).float() / 255
     return rows[:, None] @ x @ columns.transpose(1, 2)[:, None]
+
+
+def blur_matrix(deviation: Tensor, size: int) -> Tensor:
+    """A Gaussian blur of `size` samples as matrices: deviation float [B], in samples -> float [B, size, size].
+
+    Row i holds the weights of output i. The kernel ends BLUR_REACH deviations from its centre. Samples beyond a border
+    are those mirrored at it, the outermost left out, as torchvision pads. Deviation 0 changes nothing.
+    """
+    sigma = deviation.clamp(min=1e-3)[:, None, None]
+    reach = (BLUR_REACH * sigma).ceil().clamp(max=size - 1)
+    i, j = torch.arange(size, device=sigma.device)[:, None], torch.arange(size, device=sigma.device)
+    straight, first, last = ((-0.5 * (distance / sigma).square()).exp() * (distance.abs() <= reach)
+                             for distance in (j - i, j + i, 2 * (size - 1) - j - i))
+    weight = straight + first * (j > 0) + last * (j < size - 1)
+    return weight / weight.sum(dim=2, keepdim=True)
 
 
 def luma(x: Tensor) -> Tensor:

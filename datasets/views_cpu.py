@@ -7,7 +7,9 @@ an image is three planes [3, column, row]; as every colour operation is pointwis
 import numpy as np
 from numba import njit
 
-from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE
+from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, NEUTRAL
+
+BLUR_REACH = 4.0  # deviations to each side: what lies beyond is 6e-5 of a Gaussian
 
 _compiled = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 
@@ -112,17 +114,51 @@ def _shift_hue(planes: np.ndarray, shift: np.float32) -> None:
 
 
 @_compiled
+def _blur(square: np.ndarray, deviation: float, spare: np.ndarray) -> None:
+    """Gaussian blur of float32 [C, S, S] by `deviation` pixels, mirrored at the borders (`views.blur_matrix`); spare:
+    as large."""
+    size = square.shape[1]
+    reach = min(int(np.ceil(BLUR_REACH * deviation)), size - 1)
+    weight = np.exp(np.float32(-0.5) * (np.arange(reach + 1) / np.float32(deviation)) ** 2).astype(np.float32)
+    weight /= np.float32(2) * weight.sum() - weight[0]
+    padded = np.empty(size + 2 * reach, np.float32)
+    for c in range(len(square)):
+        for i in range(size):  # across lines, which lie one after another
+            target = spare[c, i]
+            target[:] = weight[0] * square[c, i]
+            for k in range(1, reach + 1):
+                before, behind = square[c, abs(i - k)], square[c, size - 1 - abs(size - 1 - i - k)]
+                w = weight[k]
+                for j in range(size):
+                    target[j] += w * (before[j] + behind[j])
+        for i in range(size):  # along them
+            padded[reach : reach + size] = spare[c, i]
+            for k in range(1, reach + 1):
+                padded[reach - k], padded[reach + size - 1 + k] = spare[c, i, k], spare[c, i, size - 1 - k]
+            target = square[c, i]
+            for j in range(size):
+                target[j] = weight[0] * padded[reach + j]
+            for k in range(1, reach + 1):
+                w = weight[k]
+                for j in range(size):
+                    target[j] += w * (padded[reach + j - k] + padded[reach + j + k])
+
+
+@_compiled
 def render_views(images: np.ndarray, box: np.ndarray, flip: np.ndarray, order: np.ndarray, factor: np.ndarray,
-                 gray: np.ndarray, mean: np.ndarray, std: np.ndarray, out: np.ndarray) -> None:
+                 gray: np.ndarray, blur: np.ndarray, mean: np.ndarray, std: np.ndarray, out: np.ndarray) -> None:
     """Views of uint8 [B, H, W, 3] into float32 out [B, size, size, 3]; the other arrays as in ViewParameters."""
     size = out.shape[1]
     square = np.empty((3, size, size), np.float32)
     planes = square.reshape(3, size * size)
     luma = np.empty(size * size, np.float32)
+    spare = np.empty((3, size, size), np.float32)
     for n in range(len(images)):
         _crop(images[n], box[n], flip[n], square)
         for operation in order[n]:
             f = np.float32(factor[n, operation])
+            if f == NEUTRAL[operation]:
+                continue
             if operation == HUE:
                 _shift_hue(planes, f)
                 continue
@@ -136,6 +172,10 @@ def render_views(images: np.ndarray, box: np.ndarray, flip: np.ndarray, order: n
         if gray[n]:
             _gray(planes, luma)
             planes[:] = luma
+        if blur[n] > 0:
+            _blur(square[:1] if gray[n] else square, blur[n], spare)
+            if gray[n]:
+                planes[1:] = planes[0]
         for c in range(3):
             scale = np.float32(1) / std[c]
             for x in range(size):

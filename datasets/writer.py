@@ -1,6 +1,7 @@
 """Writing image folders: many processes, any interruption, the same files.
 
     <root>/train/<i - i % 1000, 8 digits>/<i, 8 digits>.jpg
+    <root>/train/<i - i % 1000, 8 digits>.tar                             with format tar, see `datasets.shards`
     <root>/dataset.json      name, process, parameters, seed, count, resolution, format, and the software that wrote it
 
 An image is there whole or not at all, and image i depends on the record and i alone. So a stopped generation goes on
@@ -9,6 +10,7 @@ with the images that are missing, a finished one has nothing to do, and a larger
 
 import contextlib
 import dataclasses
+import functools
 import io
 import os
 import shutil
@@ -18,22 +20,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
 
+from datasets.encode import FOLDER, FORMATS, ImageProcess, encode
 from datasets.folder import read_rgb
 from datasets.record import RECORD, check_generated, make_record, recorded_count
+from datasets.shards import write as shards
 from utils.cli import UserError
 from utils.files import atomic_open, human_bytes, locked, write_bytes, write_json
 from utils.progress import Progress
 from utils.run_folder import environment
 from utils.workers import worker_processes
 
-FORMATS = ("jpg", "png")
 LATENTS = "latents.npy"
-FOLDER = 1000  # images in one folder; shards are made of whole folders
 MOST = 10**8  # images of a folder: their numbers have 8 digits
 EXAMPLES = 8  # images of a folder that are rendered again before others are added
 LONG_ENOUGH = 10.0  # seconds for them, where a process is slow
@@ -43,29 +44,14 @@ ALIKE = 4.0
 IMAGES_A_CHUNK = 40  # images a worker makes at a time; a divisor of FOLDER, so that a chunk lies in one folder
 
 
-class ImageProcess(Protocol):
-    """What the writer needs of a process: a dataclass (its fields are the record) that can be pickled.
-
-    It may have `chunk`, images a worker makes at a time (a divisor of FOLDER), `contents()`, the fingerprints that
-    stand in the record in place of fields that are paths, `render_on_device`, which gives the images as a tensor on the
-    process's `device`, `chaotic`, true where rounding grows until another kind of processor makes other images, and
-    `latents(indices)`, float64 [N, n], what images are made from, which is kept beside them.
-    """
-
-    resolution: int
-    seed: int
-
-    def render(self, indices: Sequence[int]) -> np.ndarray:
-        """uint8 [N, H, W, 3], H and W the resolution."""
-
-
 def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *, name: str, image_format: str = "jpg",
                        workers: int = 1, rank: int = 0, world_size: int = 1) -> int:
     """Make `root` hold images 0 .. samples - 1 of `process`, or this rank's share; returns how many were written now.
 
-    name: what the record calls the dataset. image_format: 'jpg' (quality 95) or 'png'. workers: processes that render
-    and write; 1 works in this one. rank, world_size: one of several writers of the same folder, which must agree on
-    everything else; folder number n of 1000 images belongs to rank n % world_size.
+    name: what the record calls the dataset. image_format: 'jpg' (quality 95), 'png', or 'tar': JPEGs in shards.
+    workers: processes that render and write; 1 works in this one. rank, world_size: one of several writers of the same
+    folder, which must agree on everything else; folder or shard number n, of 1000 images, belongs to rank n %
+    world_size.
 
     Raises UserError if `root` holds something else, a dataset with another record or more images, or images that the
     process no longer makes (`check_law`), or is being written by someone else, if the disk is too small, or if a worker
@@ -77,6 +63,9 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
                         f"{world_size}: one image, one worker or more, as {' or '.join(FORMATS)}, rank < world size")
     if samples > MOST:
         raise UserError(f"{samples:,} images are more than the {MOST:,} that a folder can hold; pass fewer --samples")
+    if image_format == "tar" and world_size > -(-samples // FOLDER):
+        raise UserError(f"{samples:,} images make {-(-samples // FOLDER)} shards of {FOLDER}, fewer than the "
+                        f"{world_size} processes of WORLD_SIZE; start fewer, or pass more --samples")
     record = describe(process, name, samples, image_format)
     check_generated(root, record, process)
     shard = samples, image_format, rank, world_size
@@ -108,9 +97,9 @@ def write_image_folder(process: ImageProcess, root: Path | str, samples: int, *,
             chunks = (list(chunk) for part in missing(root, *shard)
                       for _, chunk in groupby(part, lambda index: index // size))
             # In this process first: a compiled process fills its cache once, and mistakes show without a pool.
-            for done in write_chunks(process, root, islice(chunks, 1), image_format, workers=1):
-                progress.update(done)
-            for done in write_chunks(process, root, chunks, image_format, workers):
+            write = (functools.partial(shards.write_shards, process, root, samples) if image_format == "tar" else
+                     functools.partial(write_chunks, process, root, image_format))
+            for done in chain(write(islice(chunks, 1), workers=1), write(chunks, workers=workers)):
                 progress.update(done)
     return count
 
@@ -144,8 +133,8 @@ def check_law(process: ImageProcess, root: Path, image_format: str, examples: in
     one folder would hold images of two laws. Takes about LONG_ENOUGH seconds, or one image. A chaotic process is only
     warned of: another processor may be the cause."""
     started = time.monotonic()
-    for path in random_images(root, image_format, examples):
-        (again,) = encode(process, [int(path.stem)], image_format)
+    for number, path in random_images(root, image_format, examples):
+        (again,) = encode(process, [number], image_format)
         there, now = (np.asarray(read_rgb(file)).astype(int) for file in (path, io.BytesIO(again)))
         if there.shape != now.shape or np.abs(there - now).mean() > ALIKE:
             said = f"{path} is not what {type(process).__name__} makes now: its code, or a library, has changed since"
@@ -158,14 +147,18 @@ def check_law(process: ImageProcess, root: Path, image_format: str, examples: in
             return
 
 
-def random_images(root: Path, image_format: str, count: int) -> Iterator[Path]:
-    """`count` of the images in `root` at random, or fewer."""
+def random_images(root: Path, image_format: str, count: int) -> Iterator[tuple[int, Path | BinaryIO]]:
+    """(number, file) of `count` of the images in `root` at random, or of fewer."""
+    if image_format == "tar":
+        yield from shards.random_images(root, count)
+        return
     rng = np.random.default_rng(0)
     folders = sorted((root / "train").glob("[0-9]" * 8))
     for _ in range(count if folders else 0):
         images = sorted(folders[rng.integers(len(folders))].glob(f"{'[0-9]' * 8}.{image_format}"))
         if images:
-            yield images[rng.integers(len(images))]
+            path = images[rng.integers(len(images))]
+            yield int(path.stem), path
 
 
 def folders(samples: int, rank: int, world_size: int) -> range:
@@ -181,6 +174,9 @@ def missing(root: Path, samples: int, image_format: str, rank: int, world_size: 
     """Images of this shard that are not there yet, in order, a sequence for each folder of 1000."""
     for start in folders(samples, rank, world_size):
         images, folder = range(start, min(start + FOLDER, samples)), image_path(root, start, image_format).parent
+        if image_format == "tar":
+            yield images[shards.images_there(root, start, len(images)) :]
+            continue
         if not folder.is_dir():
             yield images  # not one by one: there may be a hundred million
             continue
@@ -231,38 +227,6 @@ def check_space(root: Path, samples: list[bytes], count: int) -> None:
                         "make room, choose another --output, or fewer --samples")
 
 
-def checked(process: ImageProcess, images: Any, count: int, kind: type = np.ndarray) -> Any:
-    """`images`, which `process` returned when asked for `count`. Raises UserError if they are not uint8 [count, H, W,
-    3] of its resolution, in a `kind` of array."""
-    def said(name: str, dtype: object, shape: Sequence[int]) -> str:
-        return f"{name} {str(dtype).removeprefix('torch.')} {list(shape)}"
-
-    wanted = said(kind.__name__, "uint8", (count, process.resolution, process.resolution, 3))
-    found = said(type(images).__name__, getattr(images, "dtype", "without a dtype"), getattr(images, "shape", ()))
-    if found != wanted:
-        raise UserError(f"{type(process).__name__} must render a {wanted}, but gives a {found}; mend its code")
-    return images
-
-
-def rendered(process: ImageProcess, indices: Sequence[int]) -> np.ndarray:
-    """Images number `indices` of any process: uint8 [N, H, W, 3]. Raises UserError for one that returns anything else
-    (`checked`)."""
-    return checked(process, process.render(indices), len(indices))
-
-
-def encode(process: ImageProcess, indices: Sequence[int], image_format: str) -> list[bytes]:
-    """The image files of `indices`."""
-    files = []
-    for image in rendered(process, indices):
-        file = io.BytesIO()
-        if image_format == "jpg":
-            Image.fromarray(image).save(file, "JPEG", quality=95)
-        else:
-            Image.fromarray(image).save(file, "PNG")
-        files.append(file.getvalue())
-    return files
-
-
 def write_chunk(process: ImageProcess, root: Path, indices: Sequence[int], image_format: str) -> int:
     """Render and write images `indices`, all of one folder; returns how many."""
     image_path(root, indices[0], image_format).parent.mkdir(parents=True, exist_ok=True)
@@ -271,7 +235,7 @@ def write_chunk(process: ImageProcess, root: Path, indices: Sequence[int], image
     return len(indices)
 
 
-def write_chunks(process: ImageProcess, root: Path, chunks: Iterable[list[int]], image_format: str,
+def write_chunks(process: ImageProcess, root: Path, image_format: str, chunks: Iterable[list[int]],
                  workers: int) -> Iterator[int]:
     """Write all chunks with `workers` processes, or fewer for few chunks; yields the number of images of each as it is
     done."""

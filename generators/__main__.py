@@ -4,6 +4,7 @@
     python -m generators dead_leaves-oriented --output data/oriented --samples 1000
     python -m generators dead_leaves-oriented                  # 105,000 to data/small_scale/dead_leaves-oriented
     python -m generators dead_leaves-oriented --scale large    # 1,300,000 at 256x256 to data/large_scale/...
+    python -m generators dead_leaves-oriented --scale large --format tar       # in 1,300 tar shards
     python -m generators dead_leaves-oriented --help           # with the options of its process
     RANK=0 WORLD_SIZE=4 python -m generators stat-spectrum     # the first of four processes that share one folder
 

@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 
-from datasets.writer import FORMATS, ImageProcess, write_image_folder
+from datasets.encode import FORMATS, ImageProcess
+from datasets.writer import write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import default_workers
@@ -14,7 +15,8 @@ from utils.options import add_options, from_options
 def add_writing_options(options: argparse.ArgumentParser) -> None:
     """Options of every command that writes an image folder."""
     options.add_argument("--workers", type=positive_int, help="processes (default: one a core, up to 8)")
-    options.add_argument("--format", choices=FORMATS, default="jpg", help="jpg (quality 95) or lossless png")
+    options.add_argument("--format", choices=FORMATS, default="jpg", help="jpg (quality 95), lossless png, "
+                         "or tar: JPEGs in shards of 1,000, for a million images")
 
 
 def shard() -> tuple[int, int]:

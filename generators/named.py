@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from datasets.writer import ImageProcess
+from datasets.encode import ImageProcess
 from utils.cli import UserError
 
 SCALES = {"small": (105_000, None), "large": (1_300_000, 256)}  # images, resolution (None: as published)

@@ -22,6 +22,7 @@ import numpy as np
 
 from utils import options
 from utils.cli import UserError
+from utils.memory import keep_freed_memory
 from utils.seeding import generator, stable_key
 
 
@@ -71,13 +72,6 @@ def white_noise(rng: np.random.Generator, shape: tuple[int, ...], scale: float) 
     noise += 0.5
     noise *= scale / 256
     return noise
-
-
-@functools.cache
-def keep_freed_memory() -> None:
-    """Let this process keep the memory of freed arrays and tensors, which saves up to half of the time: glibc hands it
-    back to the system, page by page, when it is more than twice the largest block ever freed (up to 32 MiB count)."""
-    np.empty(2**25 - 2**16, np.uint8)
 
 
 def render_each(process: Any, indices: Sequence[int], image: Callable[[np.random.Generator], np.ndarray]) -> np.ndarray:

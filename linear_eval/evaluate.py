@@ -93,7 +93,8 @@ def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cac
         labels = torch.from_numpy(task.train.labels[rows]).to(device)
         paths = [task.train.paths[i] for i in rows] if task.train.paths else []
         problem = Problem(row, paths, labels, len(task.classes),
-                          lambda within=within: features() if len(within) == len(chosen) else features()[within],
+                          lambda within=within: (features() if len(within) == len(chosen) else
+                                                 features()[within.to(features().device)]),
                           seed, device)
         classify, settled = PROTOCOLS[protocol].fit(problem)
         result |= accuracy(classify(queries), task.val.labels)

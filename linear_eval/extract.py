@@ -51,8 +51,9 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
             cache: Path | None = None) -> Tensor:
     """`row.features` of the images numbered `rows` (None: all) of `split`: float32 [N, D].
 
-    On `device`; on a CPU with a `cache` folder, a map of the file there. Features of a network are kept in `cache`,
-    those of a baseline or a function of your own are not. Raises UserError if a feature is not finite.
+    On `device`; on a CPU, or where they would fill half of a GPU, with a `cache` folder, a map of the file. Features
+    of a network are kept in `cache`, those of a baseline or a function of your own are not. Raises UserError if a
+    feature is not finite.
     """
     rows = np.arange(len(split)) if rows is None else rows
     if cache is None or row.facts.get("kind") not in ("encoder", "random_init"):
@@ -70,7 +71,9 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
             if not _intact(path):  # the command that held the lock may have made it
                 _write(path, path.with_suffix(".partial"), row, split, rows, device)
     kept = torch.from_numpy(np.load(path, mmap_mode="c"))  # "c", since torch has no read-only tensors
-    return kept if device.type == "cpu" else kept.to(device)
+    if device.type == "cpu" or kept.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return kept
+    return kept.to(device)
 
 
 def _batch_size(row: Row, device: torch.device) -> int:

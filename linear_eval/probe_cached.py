@@ -14,6 +14,7 @@ Why a bound: a feature that is active in one of 800 images has a tiny standard d
 3,000 of them away. Its scores, and any mean over images, would be those of one feature of one image.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,8 @@ class Standardise:
 
         Constant columns become 0; constant is what varies by less than 1e-4 of its mean, too little for float32.
         """
-        parts = features.split(PART)
-        mean = sum(part.double().sum(0) for part in parts) / len(features)
-        std = (sum((part.double() - mean).square().sum(0) for part in parts) / len(features)).sqrt()
+        mean = sum(part.double().sum(0) for part in features.split(PART)) / len(features)
+        std = (sum((part.double() - mean).square().sum(0) for part in features.split(PART)) / len(features)).sqrt()
         return cls(mean.float(), torch.where(std > 1e-4 * mean.abs() + 1e-30, 1 / std, 0.0).float())
 
     def __call__(self, features: Tensor) -> Tensor:
@@ -99,6 +99,11 @@ class LogisticRegression:
         self.components = z @ self.axes  # [N, K]
         self.curvature = variance[kept].float() / (len(z) * classes)
 
+    @classmethod
+    def of(cls, features: Tensor, standardise: Standardise, labels: Tensor, classes: int) -> "LogisticRegression":
+        """On features as they come, float32 [N, D]."""
+        return cls(standardise(features), labels, classes)
+
     def objective(self, weight: Tensor, bias: Tensor, l2: float) -> Tensor:
         scores = F.linear(self.components, weight, bias)
         return F.cross_entropy(scores, self.labels) + l2 / 2 * weight.square().sum()
@@ -107,8 +112,8 @@ class LogisticRegression:
             tolerance: float = 1e-6) -> tuple[Tensor, Tensor]:
         """Weight [classes, K] and bias [classes] of the minimum for `l2`: no entry of the gradient that L-BFGS sees is
         above `tolerance`. `start` is where to begin (None: at 0)."""
-        new = self.components.new_zeros
-        weight, bias = start or (new(self.classes, self.components.shape[1]), new(self.classes))
+        new = self.axes.new_zeros
+        weight, bias = start or (new(self.classes, self.axes.shape[1]), new(self.classes))
         root = (self.curvature + l2).sqrt()
         v, bias = (weight * root).requires_grad_(), bias.clone().requires_grad_()
         optimizer = torch.optim.LBFGS([v, bias], max_iter=500, history_size=10, line_search_fn="strong_wolfe",
@@ -142,19 +147,21 @@ def split_held_out(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.sort(np.concatenate(fit)), np.sort(np.concatenate(held_out))
 
 
-def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int) -> dict[float, float]:
+def choose_l2(features: Tensor, labels: Tensor, classes: int, seed: int,
+              regression_of: Callable[..., LogisticRegression] = LogisticRegression.of) -> dict[float, float]:
     """Accuracy (%) on held-out training images for each log10 λ tried: half decades, then closer to the best."""
-    fit, held_out = (torch.from_numpy(rows).to(features.device) for rows in split_held_out(labels.cpu().numpy(), seed))
+    fit, held_out = (torch.from_numpy(rows).to(labels.device) for rows in split_held_out(labels.cpu().numpy(), seed))
     standardise = Standardise.of(features[fit])
-    regression = LogisticRegression(standardise(features[fit]), labels[fit], classes)
-    components, answers = standardise(features[held_out]) @ regression.axes, labels[held_out]
+    regression = regression_of(features[fit], standardise, labels[fit], classes)
+    others, answers = features[held_out], labels[held_out]
     solutions, accuracy = {}, {}
 
     def measure(exponent: float) -> None:
         nearest = min(solutions, key=lambda tried: abs(tried - exponent), default=None)
         solution = regression.fit(10.0**exponent, solutions.get(nearest), tolerance=1e-3)  # a choice needs no more
         solutions[exponent] = solution
-        accuracy[exponent] = 100 * (F.linear(components, *solution).argmax(1) == answers).double().mean().item()
+        probe = LinearProbe(standardise, solution[0] @ regression.axes.T, solution[1], 10.0**exponent)
+        accuracy[exponent] = 100 * (probe.predict(others) == answers).double().mean().item()
 
     for exponent in COARSE:
         measure(exponent)
@@ -177,15 +184,16 @@ def best(accuracy: dict[float, float]) -> float:
     return float(equal[len(equal) // 2])
 
 
-def fit_probe(features: Tensor, labels: Tensor, classes: int, seed: int) -> LinearProbe:
+def fit_probe(features: Tensor, labels: Tensor, classes: int, seed: int,
+              regression_of: Callable[..., LogisticRegression] = LogisticRegression.of) -> LinearProbe:
     """A probe on the whole training set, with the `best` λ of `choose_l2`.
 
     features: float32 [N, D]; labels: int64 [N] in [0, classes), on the same device.
     """
-    accuracy = choose_l2(features, labels, classes, seed)
+    accuracy = choose_l2(features, labels, classes, seed, regression_of)
     exponent = best(accuracy)
     standardise = Standardise.of(features)
-    regression = LogisticRegression(standardise(features), labels, classes)
+    regression = regression_of(features, standardise, labels, classes)
     weight, bias = regression.fit(10.0**exponent)
     path = tuple({"l2": 10.0**tried, "accuracy": accuracy[tried]} for tried in sorted(accuracy, reverse=True))
     return LinearProbe(standardise, weight @ regression.axes.T, bias, 10.0**exponent, path)

@@ -7,10 +7,13 @@ the validation set. Images are decoded again in every epoch: hours on a CPU for 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -37,37 +40,58 @@ TRAIN_VIEW = transforms.Compose([
 ])
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How a linear layer is trained on random views."""
+
+    size: int  # height and width of views, in pixels
+    view: Callable[[Image], Image]
+    batch_size: int
+    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    decay: float  # of the rate, at DECAY_AT
+    settings: dict[str, Any]  # what a result says of these
+    deviation: float | None = None  # of initial weights, with biases 0; None: nn.Linear's default
+
+
+PAPER = Recipe(SIZE, TRAIN_VIEW, BATCH_SIZE, lambda p: torch.optim.Adam(p, lr=LEARNING_RATE, betas=BETAS), DECAY,
+               SETTINGS)
+
+
 class RandomViews(Dataset):
-    """Item `epoch * N + i` is TRAIN_VIEW of image i in that epoch: (uint8 [64, 64, 3], label).
+    """Item `epoch * N + i` is a view of image i in that epoch: (uint8 [H, W, 3], label).
 
     A pure function of (seed, item), so the number of workers changes nothing.
     """
 
-    def __init__(self, paths: Sequence[Path], labels: np.ndarray, seed: int):
-        self.paths, self.labels, self.seed = paths, labels, seed
+    def __init__(self, paths: Sequence[Path], labels: np.ndarray, seed: int,
+                 view: Callable[[Image], Image] = TRAIN_VIEW):
+        self.paths, self.labels, self.seed, self.view = paths, labels, seed, view
 
     def __getitem__(self, item: int) -> tuple[Tensor, int]:
         i = item % len(self.paths)
         image = read_rgb(self.paths[i])
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.random.default_generator.manual_seed(stable_key("crop", self.seed, item))
-            view = TRAIN_VIEW(image)
+            view = self.view(image)
         return torch.from_numpy(np.array(view)), int(self.labels[i])
 
 
 def fit_linear(batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]], dimensions: int, classes: int, seed: int,
-               device: torch.device, epochs: int = EPOCHS) -> nn.Linear:
+               device: torch.device, epochs: int = EPOCHS, recipe: Recipe = PAPER) -> nn.Linear:
     """The linear layer after the last epoch, on `device`.
 
-    batches: for an epoch, features float32 [B, dimensions] and labels int64 [B] of its batches. Initial weights are
-    nn.Linear's default, a function of `seed`. Raises UserError if the loss is not finite.
+    batches: for an epoch, features float32 [B, dimensions] and labels int64 [B] of its batches. Initial weights are a
+    function of `seed`. Raises UserError if the loss is not finite.
     """
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(stable_key("linear layer", seed))
-        linear = nn.Linear(dimensions, classes).to(device)
-    optimizer = torch.optim.Adam(linear.parameters(), lr=LEARNING_RATE, betas=BETAS)
+        linear = nn.Linear(dimensions, classes)
+        if recipe.deviation is not None:
+            nn.init.normal_(linear.weight, std=recipe.deviation)
+            nn.init.zeros_(linear.bias)
+    optimizer = recipe.optimizer(linear.to(device).parameters())
     milestones = [round(share * epochs) for share in DECAY_AT]
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=DECAY)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=recipe.decay)
     with Progress(epochs, "linear probe", "epochs") as progress:
         for epoch in range(epochs):
             for x, labels in batches(epoch):
@@ -83,18 +107,18 @@ def fit_linear(batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]], dimens
 
 
 def train_linear(features: Features, paths: Sequence[Path], labels: np.ndarray, classes: int, seed: int,
-                 device: torch.device, workers: int = 0, epochs: int = EPOCHS) -> nn.Linear:
-    """`fit_linear` on random crops: the whole protocol.
+                 device: torch.device, workers: int = 0, epochs: int = EPOCHS, recipe: Recipe = PAPER) -> nn.Linear:
+    """`fit_linear` on random crops: the whole protocol that `recipe` describes.
 
     features: what the frozen encoder makes of a batch; paths, labels (int64 [N]): the training images. Order and crops
     are functions of `seed`.
     """
-    dataset = RandomViews(paths, labels, seed)
+    dataset = RandomViews(paths, labels, seed, recipe.view)
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = permutation(stable_key("probe order", seed), epoch, len(paths)) + epoch * len(paths)
-        for images, targets in DataLoader(dataset, BATCH_SIZE, sampler=order.tolist(), num_workers=workers):
+        for images, targets in DataLoader(dataset, recipe.batch_size, sampler=order.tolist(), num_workers=workers):
             yield features(images.to(device)), targets
 
     dimensions = features(dataset[0][0][None].to(device)).shape[1]
-    return fit_linear(batches, dimensions, classes, seed, device, epochs)
+    return fit_linear(batches, dimensions, classes, seed, device, epochs, recipe)

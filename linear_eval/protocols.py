@@ -12,6 +12,8 @@ from torch import Tensor
 
 from linear_eval import probe_paper
 from linear_eval.features import decode
+from linear_eval.large.moco import MOCO
+from linear_eval.large.streamed import LARGE, fit_streamed
 from linear_eval.probe_cached import fit_probe
 from linear_eval.probe_knn import NEIGHBOURS, TEMPERATURE, nearest_neighbours
 from linear_eval.rows import Row
@@ -38,32 +40,46 @@ class Paper:
     """A linear layer trained by Adam on random crops for 100 epochs: the authors' small-scale protocol (Baradad et al.
     2021, appendix and released code). For encoders of 64×64 images; see `probe_paper`."""
 
-    name = "paper"
+    name, recipe = "paper", probe_paper.PAPER
 
     def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
         """(the fitted probe, what it settled on)"""
         for start in range(0, len(problem.paths), 1024):
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
         linear = probe_paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
-                                          problem.classes, problem.seed, problem.device, default_workers())
-        return lambda features: linear(features).argmax(1), probe_paper.SETTINGS
+                                          problem.classes, problem.seed, problem.device, default_workers(),
+                                          recipe=self.recipe)
+        return lambda features: linear(features).argmax(1), self.recipe.settings
 
     def check(self, row: Row) -> None:
         """Raises UserError for a row that the protocol is not defined for."""
-        if row.view.size != probe_paper.SIZE:
-            raise UserError(f"protocol paper takes random crops of 64×64 pixels; {row.name} sees {row.view.size}×"
-                            f"{row.view.size}: use --protocol cached or knn")
+        size = self.recipe.size
+        if row.view.size != size:
+            raise UserError(f"protocol {self.name} takes random crops of {size}×{size} pixels; {row.name} sees "
+                            f"{row.view.size}×{row.view.size}: use --protocol cached or knn")
+
+
+class MocoLinear(Paper):
+    """A linear layer trained by SGD on random crops for 100 epochs: the protocol of MoCo (He et al. 2020, section 4.1),
+    by which the paper's and the follow-up's ResNet-50 were measured. For encoders of 224×224 images; see
+    `large.moco`."""
+
+    name, recipe = "moco-linear", MOCO
 
 
 class Cached:
     """Logistic regression on features computed once, its L2 weight chosen on held-out training images (multinomial, as
     scikit-learn's; protocol of Radford et al. 2021, "Learning transferable visual models", appendix A.3, with the
-    choice made on training images). See `probe_cached`."""
+    choice made on training images). See `probe_cached`, and `large.streamed` for features that fill the memory."""
 
     name = "cached"
 
     def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
-        probe = fit_probe(problem.features(), problem.labels, problem.classes, problem.seed)
+        features = problem.features()
+        if features.nbytes > LARGE:
+            probe = fit_streamed(features, problem.labels, problem.classes, problem.seed)
+        else:
+            probe = fit_probe(features, problem.labels, problem.classes, problem.seed)
         if probe.at_the_edge:
             print(f"warning: {problem.row.name}, {len(problem.labels)} training images: no L2 weight did "
                   "better than the strongest or the weakest that was tried; a better one may lie beyond",
@@ -90,4 +106,4 @@ class KNN:
 
 
 Protocol = Paper | Cached | KNN
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Cached(), Paper(), KNN())}
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Cached(), Paper(), MocoLinear(), KNN())}

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.writer import IMAGES_A_CHUNK, ImageProcess, checked, rendered
+from datasets.encode import ImageProcess, checked, rendered
+from datasets.writer import IMAGES_A_CHUNK
 from utils.workers import Workers, ahead, worker_processes
 
 CPU = torch.device("cpu")

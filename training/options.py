@@ -33,6 +33,8 @@ class TrainingOptions:
                             "float32, the paper's, is without TF32", ("auto", "bfloat16", "float32"), group=COMPUTING)
     seed: int = option(0, "seed of the weights, the order and the views", type=int, group=COMPUTING)
 
+    drop_last = False  # whether batches at the end of an epoch that would be smaller are left out
+
     @property
     def base_lr(self) -> float:
         return 0.12 * self.batch_size / 256 if self.lr is None else self.lr
@@ -50,12 +52,15 @@ class TrainingOptions:
                             "GPU")
 
     def steps_per_epoch(self, images: int, processes: int = 1) -> int:
-        """Batches in an epoch, a last smaller one included. Raises UserError for sizes that cannot be trained on."""
+        """Batches in an epoch, a last smaller one included unless `drop_last`. Raises UserError for sizes that cannot
+        be trained on."""
         if self.batch_size < 2:
             raise UserError("--batch_size must be at least 2: different images are compared")
         if images < self.batch_size:
             raise UserError(f"{images} images are fewer than one batch of {self.batch_size}; generate more images, or "
                             f"pass a smaller --batch_size")
+        if self.drop_last:
+            return images // self.batch_size
         if images % self.batch_size == 1:
             raise UserError(f"{images} images in batches of {self.batch_size} leave a last batch of one image, which "
                             "has nothing to be compared with; change --batch_size or remove an image")

@@ -23,10 +23,12 @@ class Order:
     seed: int
     together: int = 1
     endless: bool = False  # epoch e has images e * images .. (e + 1) * images - 1, so that none ever comes again
+    drop_last: bool = False  # leave out the batch at the end of an epoch that would be smaller
 
     def batch(self, step: int) -> tuple[int, np.ndarray]:
         """(epoch, image numbers int64 [batch_size, or what is left of the epoch]) of a step, counted from 0."""
-        epoch, position = divmod(step, math.ceil(self.images / self.batch_size))
+        batches = self.images / self.batch_size
+        epoch, position = divmod(step, math.floor(batches) if self.drop_last else math.ceil(batches))
         first = position * self.batch_size
         return epoch, _epoch(self, epoch)[first : first + self.batch_size]
 

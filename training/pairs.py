@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.view_parameters import draw_parameters
+from datasets.view_parameters import PAPER, Recipe, draw_parameters
 from datasets.views import make_views
 from training.distributed import ALONE, Processes
-from training.images import PackedImages, RenderedImages
 from training.laps import lap
 from training.options import TrainingOptions
 from training.order import Order
+from training.sources import Images
 from utils.cli import UserError
 from utils.workers import in_thread
 
@@ -42,17 +42,19 @@ class Pairs:
     """The pairs of views of a run on `images`. Raises UserError for images from which nothing can be learnt, and if
     `options` cannot train on so many.
 
-    half_size: share of the steps, at first, whose views have half the side.
+    half_size: share of the steps, at first, whose views have half the side. recipe: the augmentation.
     """
 
-    def __init__(self, images: PackedImages | RenderedImages, options: TrainingOptions, input: Input,
-                 device: torch.device, processes: Processes = ALONE, half_size: float = 0.0):
+    def __init__(self, images: Images, options: TrainingOptions, input: Input, device: torch.device,
+                 processes: Processes = ALONE, half_size: float = 0.0, recipe: Recipe = PAPER):
         options.steps_per_epoch(images.count, processes.count)
         require_different(images.examples())
         self.images, self.input, self.device, self.processes = images, input, device, processes
+        self.recipe = recipe
         self.seed, self.total_steps = options.seed, options.total_steps(images.count)
         self.half_size_steps = round(half_size * self.total_steps)
-        self.order = Order(images.count, options.batch_size, options.seed, images.together, images.endless)
+        self.order = Order(images.count, options.batch_size, options.seed, images.together, images.endless,
+                           options.drop_last)
         self._stream: Generator[Tensor, None, None] | None = None  # of batches from `_next` on
         self._next = -1
 
@@ -81,10 +83,14 @@ class Pairs:
         pixels = self.pixels(step)
         lap("data")
         side = self.input.SIZE // (2 if step < self.half_size_steps else 1)
-        x, y = (make_views(pixels, draw_parameters(self.seed, epoch, view, mine, self.images.height, self.images.width),
-                           side, self.input.MEAN, self.input.STD) for view in (0, 1))
+        x, y = (self.view(pixels, epoch, view, mine, side) for view in (0, 1))
         lap("views")
         return Pair(x, y, len(indices), epoch)
+
+    def view(self, pixels: Tensor, epoch: int, view: int, indices: np.ndarray, side: int) -> Tensor:
+        """View `view`, 0 or 1, in `epoch` of images number `indices`, whose pixels are uint8 [B, H, W, 3]."""
+        drawn = draw_parameters(self.seed, epoch, view, indices, self.images.height, self.images.width, self.recipe)
+        return make_views(pixels, drawn, side, self.input.MEAN, self.input.STD)
 
 
 def require_different(images: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.folder import RECORD, count_images, recorded_count
+from datasets.shards.read import list_shards, open_shards
 from generators.named import find, named_datasets, needs
 from utils.cli import UserError, parser, run
 from utils.files import read_record, sha256
@@ -27,7 +28,7 @@ def images_of(folder: Path) -> str:
         return f"not readable: {RECORD}"
     if count is None:
         return "there, without a record" if any((folder / "train").glob("*")) else "none"
-    there = count_images(folder / "train")
+    there = len(open_shards([folder])) if list_shards(folder) else count_images(folder / "train")
     return f"{count:,} images" if there == count else f"not finished ({there:,} of {count:,})"
 
 

@@ -22,7 +22,7 @@ def option(default: Any, help: str, choices: tuple[str, ...] | None = None, *, t
 
     type: makes a value of its text; by default the annotation does. A default that is a bool is switched to True by the
     option's name alone, and one that is a tuple takes any number of values. group: the heading that --help shows it
-    under. What `more` says is kept in the field's metadata.
+    under. A field without help is no option: it keeps its default. What `more` says is kept in the field's metadata.
     """
     metadata = {"help": help, "choices": choices, "type": type, "group": group, **more}
     return dataclasses.field(default=default, metadata=metadata)
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[st
     """An option for each field of the dataclass `cls` but the `fixed` ones; `defaults` replace the fields'."""
     groups: dict[str, Any] = {"": parser}
     for field in dataclasses.fields(cls):
-        if field.name in fixed:
+        if field.name in fixed or not field.metadata["help"]:
             continue
         about, default = field.metadata, defaults.get(field.name, field.default)
         if about["group"] not in groups:
@@ -46,5 +46,6 @@ def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[st
 
 def from_options(cls: type[Chosen], args: argparse.Namespace, **fixed: Any) -> Chosen:
     """A `cls` with the values of its options (`add_options`) and of `fixed`."""
-    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls) if field.name not in fixed}
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls)
+              if field.name not in fixed and field.metadata["help"]}
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}, **fixed)

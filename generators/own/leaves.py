@@ -31,7 +31,8 @@ import numpy as np
 from generators.own.colour import colour_map
 from generators.own.leaf_painter import ANGLES, NO_LEAF, blur, colour_in, lay_over, lit_image, paint_under
 from generators.own.textures import random_texture
-from generators.process import check, keep_freed_memory, option, stream_key
+from generators.process import check, option, stream_key
+from utils.memory import keep_freed_memory
 from utils.seeding import generator, stable_key
 
 GROUP, TEXTURES = 200, 64  # images that share textures, and how many

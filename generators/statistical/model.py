@@ -34,13 +34,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from generators.process import check, keep_freed_memory, option, stream_key, white_noise
+from generators.process import check, option, stream_key, white_noise
 from generators.statistical.colour_model import components, components_to_image, mondrian, principal_axes
 from generators.statistical.histogram_match import Histograms, histograms, match_histograms
 from generators.statistical.spectrum import TINY, draw_exponents, unit_magnitude
 from generators.statistical.steerable_pyramid import ORIENTATIONS, SteerablePyramid
 from generators.torch_process import BlockProcess, device_option, settle_device
 from utils.cli import UserError
+from utils.memory import keep_freed_memory
 from utils.seeding import generator
 
 MODELS = ("wmm", "spectrum_color", "spectrum_color_wmm")

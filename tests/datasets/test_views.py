@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional as V
 
 from datasets import views
-from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw_parameters
+from datasets.view_parameters import BRIGHTNESS, CONTRAST, HUE, MOCO_V2, SATURATION, draw_parameters
 from datasets.views import batched_views, make_views
 
 MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -43,7 +43,8 @@ def torchvision_view(image, p, n, size=64):
              HUE: V.adjust_hue}
     for operation in p.order[n]:
         x = apply[int(operation)](x, float(p.factor[n, operation]))
-    return V.rgb_to_grayscale(x, num_output_channels=3) if p.gray[n] else x
+    x = V.rgb_to_grayscale(x, num_output_channels=3) if p.gray[n] else x
+    return V.gaussian_blur(x, [23, 23], [float(p.blur[n])] * 2) if p.blur[n] else x  # 23: a tenth of 224, as SimCLR
 
 
 PATHS = pytest.mark.parametrize("path", [make_views, batched_views], ids=["compiled", "batched"])
@@ -90,6 +91,29 @@ def test_whole_view_agrees_with_torchvision(path):
     for n in range(len(x)):
         theirs = V.normalize(torchvision_view(x[n], p, n), mean, std)
         torch.testing.assert_close(ours[n], theirs, atol=1e-3 / min(std), rtol=0)
+
+
+@PATHS
+def test_moco_v2s_view_at_224_agrees_with_torchvision(path):
+    """Float arithmetic, not PIL's 8 bits. MoCo flips after the blur, which is symmetric."""
+    x = images(count=10, height=256, width=256)
+    p = draw_parameters(0, 1, 0, np.arange(len(x)), 256, 256, MOCO_V2)
+    assert 2 < (p.blur > 0).sum() < 9 and p.blur.max() > 1.5 and (p.factor[:, BRIGHTNESS] == 1).any() and p.gray.any()
+    ours = path(x, p, 224, MEAN, STD)
+    for n in range(len(x)):
+        torch.testing.assert_close(ours[n], torchvision_view(x[n], p, n, 224), atol=1e-3, rtol=0)
+
+
+@PATHS
+@pytest.mark.parametrize("deviation", [0.1, 0.7, 2.0, 40.0])
+def test_a_blur_reaches_over_the_borders_as_torchvisions(path, deviation):
+    """The kernel may be wider than the view."""
+    x, size = images(count=2), 12
+    p = replace(plain(draw_parameters(0, 0, 0, np.arange(2), 96, 128)), blur=np.full(2, deviation))
+    sharp = path(x, replace(p, blur=np.zeros(2)), size, MEAN, STD)
+    reach = min(int(np.ceil(4 * deviation)), size - 1)
+    theirs = V.gaussian_blur(sharp, [2 * reach + 1] * 2, [deviation] * 2)
+    torch.testing.assert_close(path(x, p, size, MEAN, STD), theirs, atol=1e-4, rtol=0)
 
 
 def test_a_view_does_not_depend_on_its_batch_or_on_the_number_of_threads():

@@ -73,8 +73,18 @@ def released(folder: Path) -> None:
 def srun(path: Path) -> None:
     """An srun that starts its processes one after another."""
     write(path, b"""#!/usr/bin/env bash
-[[ "$1" != --ntasks=1 ]] || { shift; exec "$@"; }
+[[ "$1" != --ntasks=1 ]] || { shift; SLURM_NTASKS=1; }
+[[ "$SLURM_NTASKS" != 1 ]] || SLURM_PROCID=0 exec "$@"
 for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" || exit; done
+""")
+    path.chmod(0o755)
+
+
+def scontrol(path: Path) -> None:
+    """A scontrol that knows one node, this one, and notes what it is told."""
+    write(path, b"""#!/usr/bin/env bash
+[[ "$1" != show ]] || { echo 127.0.0.1; exit; }
+echo "$@" >>scontrol.log
 """)
     path.chmod(0o755)
 
@@ -86,3 +96,4 @@ if __name__ == "__main__":
     photos(root / "photos")
     released(root / "server")
     srun(root / "bin/srun")
+    scontrol(root / "bin/scontrol")

@@ -52,6 +52,8 @@ from .test_scripts import ROOT, bash
     ("studies/photos", [], {"SEEDS": "0 x"}, "whole numbers"),
     ("cluster/slurm_array", ["--help"], {}, "this is for sbatch, whose task number is not set"),
     ("cluster/slurm_array", [], {"SLURM_ARRAY_TASK_ID": "99", "SLURM_SUBMIT_DIR": str(ROOT)}, "so no task 99"),
+    ("cluster/slurm_moco", ["--help"], {}, "this is for sbatch; see the comment"),
+    ("cluster/slurm_moco", ["shards"], {"SLURM_JOB_ID": "1"}, "pass a folder of shards and a run folder"),
     ("quickstart", [], {"PYTHON": "none"}, "error: PYTHON=none is not a program"),
     ("quickstart", ["a", "b"], {}, "not understood: a b"),
     ("quickstart", ["--size"], {}, "not understood: --size"),

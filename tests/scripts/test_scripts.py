@@ -42,7 +42,7 @@ def test_every_script_parses_and_is_strict(script):
     assert os.access(script, os.X_OK) == (script.name != "common.sh")  # ./scripts/... is how old tutorials call them
 
 
-@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name not in ("common.sh", "slurm_array.sh")],
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name != "common.sh" and "slurm" not in path.name],
                          ids=lambda path: path.name)
 def test_help_is_the_comment_at_the_top(script, tmp_path):
     done = bash(script, "--help", cwd=tmp_path, PYTHON="/none")

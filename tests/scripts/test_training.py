@@ -1,7 +1,9 @@
-"""main.sh and the Slurm array, at toy size on the CPU."""
+"""main.sh and what Slurm runs, at toy size on the CPU."""
 
 import json
 import os
+import subprocess
+import time
 
 import pytest
 
@@ -38,3 +40,35 @@ def test_a_task_of_the_slurm_array(tmp_path):
     record = json.loads((images / "dataset.json").read_text())
     assert record["counts"]["train"] == len(list(images.rglob("*.jpg"))) == 1010
     assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()
+
+
+TORCHRUN = """#!/usr/bin/env bash
+trap 'echo saved >>calls; exit 143' TERM
+echo "$@" >>calls
+[ -z "$CODE" ] || exit "$CODE"
+while :; do sleep 0.02; done
+"""
+
+
+@pytest.mark.parametrize(("code", "again"), [("", True), ("3", False), ("0", False)])
+def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
+    """Told that its time is up, it lets torchrun save first; where that ends by itself, its exit code stands."""
+    smoke_fixtures.srun(tmp_path / "bin/srun")
+    smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
+    smoke_fixtures.write(tmp_path / "bin/python", TORCHRUN.encode())
+    (tmp_path / "bin/python").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHON": f"{tmp_path}/bin/python",
+                   "SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS": "1", "SLURM_GPUS_ON_NODE": "4",
+                   "SLURM_JOB_NODELIST": "here", "SLURM_SUBMIT_DIR": str(ROOT), "CODE": code}
+    script = [str(ROOT / "scripts/cluster/slurm_moco.sh"), "shards", "run", "--epochs", "3"]
+    job = subprocess.Popen(["bash", *script], cwd=tmp_path, env=environment)
+    while not (tmp_path / "calls").exists():
+        time.sleep(0.01)
+    if again:
+        job.terminate()
+    assert job.wait(60) == (143 if again else int(code))
+    started, *saved = (tmp_path / "calls").read_text().splitlines()
+    assert started == ("-m torch.distributed.run --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint="
+                       "127.0.0.1:20007 --rdzv-id=7 -m train_moco --data shards --output run --epochs 3")
+    assert saved == ["saved"] * again
+    assert (tmp_path / "scontrol.log").exists() == again

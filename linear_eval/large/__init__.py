@@ -1,0 +1,1 @@
+"""Probes at the scale of ImageNet-1k."""

@@ -1,0 +1,59 @@
+"""Protocol `moco-linear`: its settings, and that it learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torchvision import transforms
+
+from linear_eval import probe_paper
+from linear_eval.baselines import raw_pixels
+from linear_eval.features import View
+from linear_eval.large.moco import MOCO
+from linear_eval.probe_paper import fit_linear, train_linear
+from linear_eval.protocols import PROTOCOLS
+from linear_eval.rows import Row
+from tests.files import user_error
+
+CPU = torch.device("cpu")
+
+
+def test_the_published_settings(monkeypatch):
+    """What reaches SGD and its schedule, over a hundred epochs of one batch."""
+    rates = []
+
+    class Sgd(torch.optim.SGD):
+        def step(self, closure=None):
+            group = self.param_groups[0]
+            assert (group["momentum"], group["weight_decay"]) == (0.9, 0)
+            rates.append(round(group["lr"], 9))
+            if len(rates) == 1:
+                weight, bias = group["params"]
+                assert float(weight.detach().std()) == pytest.approx(0.01, rel=0.1) and not bias.any()
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "SGD", Sgd)
+    x, y = torch.randn(20, 50) / 50, torch.arange(20) % 4
+    fit_linear(lambda epoch: [(x, y)], 50, 10, 0, CPU, recipe=MOCO)
+    assert rates == [30.0] * 60 + [3.0] * 20 + [0.3] * 20
+    crop, flip = MOCO.view.transforms
+    assert (crop.size, crop.scale, flip.p, MOCO.batch_size) == ((224, 224), (0.08, 1.0), 0.5, 256)
+
+
+def test_it_learns(task):
+    """On small crops, with two batches an epoch."""
+    small = dataclasses.replace(MOCO, batch_size=64, view=transforms.Compose([transforms.RandomResizedCrop(64)]),
+                                optimizer=lambda p: torch.optim.SGD(p, lr=0.3, momentum=0.9))
+    linear = train_linear(raw_pixels, task.train.paths, task.train.labels, 3, 0, CPU, epochs=20, recipe=small)
+    predicted = linear(raw_pixels(torch.from_numpy(task.val.images()))).argmax(1)
+    assert (predicted.numpy() == task.val.labels).mean() > 0.9
+
+
+def test_it_is_for_encoders_of_224():
+    protocol = PROTOCOLS["moco-linear"]
+    protocol.check(Row("r50", raw_pixels, {}, View(256, 224)))
+    user_error("protocol moco-linear takes random crops of 224×224 pixels; small sees 64×64", protocol.check,
+               Row("small", raw_pixels, {}))
+    assert protocol.recipe.settings["lr"] == 30 and PROTOCOLS["paper"].recipe is probe_paper.PAPER
+    assert np.isclose(protocol.recipe.settings["decay"], 0.1)
