@@ -52,10 +52,10 @@ def test_the_probe_is_that_of_the_whole(parts, tmp_path):
 def test_large_features_are_streamed(monkeypatch):
     """By protocol `cached`, with the same answers."""
     x, y = planted(200)
-    problem = protocols.Problem(SimpleNamespace(name="planted"), [], y, 4, lambda: x, x, 0, x.device)
-    small, _ = protocols.PROTOCOLS["cached"].predict(problem)
+    problem = protocols.Problem(SimpleNamespace(name="planted"), [], y, 4, lambda: x, 0, x.device)
+    small, _ = protocols.PROTOCOLS["cached"].fit(problem)
     called = []
     monkeypatch.setattr(protocols, "LARGE", 1000)
     monkeypatch.setattr(protocols, "fit_streamed", lambda *data: called.append(1) or fit_streamed(*data))
-    large, _ = protocols.PROTOCOLS["cached"].predict(problem)
-    assert called and (large == small).double().mean() > 0.99
+    large, _ = protocols.PROTOCOLS["cached"].fit(problem)
+    assert called and (large(x) == small(x)).double().mean() > 0.99
