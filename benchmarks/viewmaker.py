@@ -8,7 +8,7 @@ All sides see the same images, in turn, in one run. Published: two passes a step
 format, each view perturbed and both encoded in one forward; in the first pass the viewmaker gets no gradient, and in
 the second, on a fresh pair of views, the encoder's weights get none. Ours: what `python -m train_viewmaker` does here,
 that is one pass, channels_last, and bfloat16 where the hardware has it; and the same with --scheme two-pass, which
-shows how much of it the scheme alone gives.
+shows how much of it the scheme alone gives. BatchNorm sees both views together on all sides.
 """
 
 import statistics
@@ -34,7 +34,8 @@ class Published:
 
     def __init__(self, options: Options, images: np.ndarray, device: torch.device):
         self.x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(255).contiguous()
-        self.encoder, self.viewmaker = make_encoder(options, 3).to(device), plain_copy(options.viewmaker(3), 3).to(device)
+        self.encoder = make_encoder(options, 3).to(device)
+        self.viewmaker = plain_copy(options.viewmaker(3), 3).to(device)
         self.mean, self.std = (torch.tensor(values, device=device).view(3, 1, 1) for values in
                                (self.encoder.MEAN, self.encoder.STD))
         self.sgd = torch.optim.SGD(self.encoder.parameters(), 0.03, momentum=0.9, weight_decay=1e-4)
@@ -77,7 +78,7 @@ def main() -> None:
           f"{HEADER}")
     for scheme, target in (("one-pass", "<= 0.6"), ("two-pass", "")):
         options = Options(encoder=args.encoder, size=args.size, batch_size=args.batch, scheme=scheme,
-                          precision=precision, steps=10**6)
+                          batch_norm="joint", precision=precision, steps=10**6)
         learner = ImageViewLearner(options, PackedImages(images, device), device)
 
         def ours(learner: ImageViewLearner = learner) -> None:

@@ -1,8 +1,8 @@
 """Train an encoder on views that a second network learns to make, against it (Tamkin, Wu and Goodman, "Viewmaker
 Networks", ICLR 2021), or on other views, to compare.
 
-    python -m train_viewmaker --data data/cifar10 --size 32 --output runs/learned         # photos, or any image folder
-    python -m train_viewmaker --data dead_leaves-mixed --output runs/leaves     # no folder: images that never come twice
+    python -m train_viewmaker --data data/cifar10 --size 32 --output runs/learned      # photos, or any image folder
+    python -m train_viewmaker --data dead_leaves-mixed --output runs/leaves     # no folder: no image comes twice
     python -m train_viewmaker --data DIR --views expert --output runs/expert    # or none, both, hard
     python -m train_viewmaker --data DIR --budget 0.1 --spectral --output runs/dct     # spent on DCT coefficients
     python -m train_viewmaker --data DIR --objective inst-disc --output runs/bank      # or nt-xent, align-uniform

@@ -77,6 +77,10 @@ def radial_spectrum(x: Tensor) -> np.ndarray:
     return np.array([power[ring == k].mean() for k in range(1, side // 2)])
 
 
+def panel(axis: plt.Axes, image: Tensor) -> None:
+    axis.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
+
+
 def draw_gallery(x: Tensor, deltas: list[Tensor], path: Path) -> None:
     """x: [N, 3, S, S] in [0, 1]; a [N, 3, S, S] for each noise."""
     rows, columns = 2 * len(x), len(deltas) + 1
@@ -85,11 +89,11 @@ def draw_gallery(x: Tensor, deltas: list[Tensor], path: Path) -> None:
         axis.axis("off")
     for i, image in enumerate(x):
         gain = 0.5 / max(delta[i].abs().max().item() for delta in deltas)
-        axes[2 * i, 0].imshow(image.permute(1, 2, 0))
+        panel(axes[2 * i, 0], image)
         axes[2 * i + 1, 0].text(0.5, 0.5, f"δ × {gain:.1f}", ha="center", va="center", fontsize=8)
         for k, delta in enumerate(deltas, 1):
-            axes[2 * i, k].imshow((image + delta[i]).clamp(0, 1).permute(1, 2, 0))
-            axes[2 * i + 1, k].imshow((0.5 + gain * delta[i]).clamp(0, 1).permute(1, 2, 0))
+            panel(axes[2 * i, k], image + delta[i])
+            panel(axes[2 * i + 1, k], 0.5 + gain * delta[i])
     axes[0, 0].set_title("image", fontsize=8)
     for k in range(1, columns):
         axes[0, k].set_title(f"noise {k}", fontsize=8)

@@ -39,7 +39,8 @@ def test_a_step_is_one_loss_and_two_directions():
     torch.optim.SGD(encoder.parameters(), 0.03, momentum=0.9, weight_decay=1e-4).step()
     torch.optim.Adam(viewmaker.parameters(), 1e-3).step()
     values = ours.step(0)
-    assert values["loss"] == pytest.approx(loss.item(), rel=1e-4) == -values["view_loss"]
+    assert values["loss"] == -values["view_loss"]
+    assert values["loss"].item() == pytest.approx(loss.item(), rel=1e-4)
     torch.testing.assert_close(weights(ours.encoder), weights(encoder), rtol=1e-3, atol=1e-5)
     assert (weights(ours.viewmaker) - weights(viewmaker)).abs().mean() < 2e-5  # Adam's first step is ± 1e-3
 
@@ -104,7 +105,7 @@ def test_arms_start_from_what_they_say():
     drawn = [one.inputs.expert(batch, draw) for draw in range(4)]
     embedded = [F.normalize(one.encoder(one._normalised(view)).detach(), dim=1) for view in drawn]
     for i in range(6):
-        cosine, j, k = min((float(embedded[j][i] @ embedded[k][i]), j, k) for j in range(4) for k in range(j + 1, 4))
+        _, j, k = min((float(embedded[j][i] @ embedded[k][i]), j, k) for j in range(4) for k in range(j + 1, 4))
         assert torch.equal(x[i], drawn[j][i]) and torch.equal(y[i], drawn[k][i])
 
 
@@ -149,7 +150,7 @@ def test_failures_are_named_once(capsys):
     for number in range(3 * PATIENCE):
         watch(number, {"blind": number > 100, "one_delta": number % 50 != 0})
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith(f"warning: for {PATIENCE} steps, up to {101 + PATIENCE}, the loss is")
+    assert len(lines) == 1 and f"warning: for {PATIENCE} steps, up to {101 + PATIENCE}, the loss is" in lines[0]
     assert "Lower --budget (now 0.4)" in lines[0]
 
 
