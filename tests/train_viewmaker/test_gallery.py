@@ -40,8 +40,8 @@ def test_pictures_of_a_run(command, refuses, tmp_path, image_folder):
     train_command(TRAINER, ["--data", str(image_folder), *ARGUMENTS, "--steps", "2", "--output", str(run)])
     line = command(run, "--data", image_folder, "--images", 2, "--noises", 3, "--output", tmp_path / "out")[-1]
     assert "wrote gallery.png" in line
-    width, height = Image.open(tmp_path / "out/gallery.png").size
-    assert (width, height) == (pytest.approx(1.3 * 110 * 4, abs=2), pytest.approx(1.3 * 110 * 4, abs=2))
+    with Image.open(tmp_path / "out/gallery.png") as picture:
+        assert picture.size == (pytest.approx(1.3 * 110 * 4, abs=2), pytest.approx(1.3 * 110 * 4, abs=2))
     spectra = json.loads((tmp_path / "out/spectrum.json").read_text())
     assert len(spectra["images"]) == len(spectra["perturbations"]) == 7 and spectra["side"] == 16
     refuses("holds no config.json", tmp_path, "--data", image_folder)
