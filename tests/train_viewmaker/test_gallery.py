@@ -1,0 +1,50 @@
+"""The gallery of a run, and spectra of signals that are known."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from train_viewmaker import gallery
+from train_viewmaker.__main__ import TRAINER
+from training.command import command as train_command
+
+from .small import ARGUMENTS
+
+
+@pytest.fixture
+def ended(end, monkeypatch):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gallery", *map(str, arguments)])
+        return end(gallery.main)
+
+    return call
+
+
+def test_spectra_of_a_wave_and_of_noise():
+    x = torch.arange(32) / 32 * 2 * torch.pi
+    wave = 2 * torch.cos(5 * x).expand(1, 1, 32, 32) + 7
+    spectrum = gallery.radial_spectrum(wave)
+    ring = np.rint(np.hypot(*np.meshgrid(*[np.fft.fftfreq(32, 1 / 32)] * 2))) == 5
+    assert len(spectrum) == 15 and spectrum[4] * ring.sum() == pytest.approx(2 * 32**2, rel=1e-5)  # Parseval
+    assert np.delete(spectrum, 4).max() < 1e-9
+    noise = torch.randn(200, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(gallery.radial_spectrum(noise), 1, atol=0.1)  # the first ring: 4800 values, sd 0.014
+
+
+def test_pictures_of_a_run(command, refuses, tmp_path, image_folder):
+    run = tmp_path / "run"
+    train_command(TRAINER, ["--data", str(image_folder), *ARGUMENTS, "--steps", "2", "--output", str(run)])
+    line = command(run, "--data", image_folder, "--images", 2, "--noises", 3, "--output", tmp_path / "out")[-1]
+    assert "wrote gallery.png" in line
+    with Image.open(tmp_path / "out/gallery.png") as picture:
+        assert picture.size == (pytest.approx(1.3 * 110 * 4, abs=2), pytest.approx(1.3 * 110 * 4, abs=2))
+    spectra = json.loads((tmp_path / "out/spectrum.json").read_text())
+    assert len(spectra["images"]) == len(spectra["perturbations"]) == 7 and spectra["side"] == 16
+    refuses("holds no config.json", tmp_path, "--data", image_folder)
+    train_command(TRAINER, ["--data", str(image_folder), *ARGUMENTS, "--steps", "1", "--views", "expert", "--output",
+                            str(tmp_path / "expert")])
+    refuses("has no viewmaker", tmp_path / "expert", "--data", image_folder)
