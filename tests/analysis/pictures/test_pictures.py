@@ -1,0 +1,82 @@
+"""Filters, units and exciting images: each shows what it says, on one sheet."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from analysis.pictures import exciting, filters, units
+from analysis.pictures.sheet import called, open_network
+from models import random_encoder, save_encoder
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    path = tmp_path / "mine" / "seed-3" / "encoder.pth"
+    path.parent.mkdir(parents=True)
+    save_encoder(random_encoder(0, 0.05), path)
+    return path
+
+
+@pytest.fixture
+def ended(end, monkeypatch):
+    def call(module, *arguments):
+        monkeypatch.setattr("sys.argv", ["", *map(str, arguments)])
+        return end(module.main)
+
+    return call
+
+
+def test_filters_keep_their_colours():
+    model = random_encoder(0, 0.05)
+    weight = torch.zeros(5, 3, 3, 3)
+    weight[2, 0] = 2.0  # red; in another filter blue against the rest
+    weight[4, 2, 1, 1] = -1.0
+    model.blocks[0][0].weight.data = weight
+    found = filters.filters(model)
+    assert found.shape == (5, 3, 3, 3)
+    assert (found[0] == (255, 128, 128)).all()
+    assert found[1, 1, 1].tolist() == [128, 128, 0] and (found[2:] == 128).all()
+
+
+def test_a_unit_is_excited_by_its_picture(encoder):
+    model = open_network(str(encoder))
+    pictures = units.visualised(open_network(str(encoder)), "conv2", [1, 3], steps=12, resolution=64)
+    again = units.visualised(open_network(str(encoder)), "conv2", [3], steps=12, resolution=64)
+    assert (pictures[1:] == again).all()
+    noise = units.visualised(open_network(str(encoder)), "conv2", [1, 3], steps=1, resolution=64)
+
+    def activation(images):
+        x = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+        with torch.no_grad():
+            return model((x - torch.tensor(model.MEAN)[:, None, None]) / torch.tensor(model.STD)[:, None, None],
+                         1).mean((2, 3))
+
+    before, after = activation(noise), activation(pictures)
+    assert after[0, 1] > before[0, 1] and after[1, 3] > before[1, 3]
+
+
+def test_most_exciting():
+    features = np.array([[0, 5], [3, 1], [3, 0], [9, 2]], np.float32)
+    assert exciting.most_exciting(features, [0, 1], 3).tolist() == [[3, 1, 2], [0, 3, 1]]
+
+
+def test_commands(encoder, make_images, tmp_path, command):
+    folder = make_images(tmp_path / "images", 50)
+    sheet = tmp_path / "sheet.png"
+    command(filters, encoder, encoder, "--output", sheet, "--columns", 5)
+    width, height = Image.open(sheet).size
+    assert width == 5 * 132 - 4 + 32 and height > 2 * 128
+    command(units, encoder, "--layer", "conv1", "--units", 0, 2, "--steps", 2, "--output", sheet, "--gpus")
+    assert Image.open(sheet).size[0] == 2 * 132 - 4 + 32
+    command(exciting, encoder, "--images", folder, "--layer", "conv1", "--units", 0, 1, 2, "--shown", 4, "--output",
+            sheet, "--gpus")
+    assert Image.open(sheet).size[0] == 4 * 132 - 4 + 32
+    assert called(str(encoder)) == "mine, seed 3" and called("random") == "random"
+
+
+def test_bad_input(encoder, tmp_path, refuses):
+    sheet = tmp_path / "sheet.png"
+    refuses("has no layer conv9; choose one of conv1", units, encoder, "--layer", "conv9", "--output", sheet)
+    refuses("has units 0 to 4, and no 7", units, encoder, "--layer", "conv1", "--units", 7, "--output", sheet)
+    refuses("is not a file", filters, tmp_path / "none.pth", "--output", sheet)
