@@ -39,7 +39,7 @@ def main() -> None:
     row = open_row(args.network, device, args.layer, args.precision)
     images = read_set(args.images, args.count, row.view.size)
     features = FeatureSpace(row, device)(images.images, images.name)
-    blocks = [(f"{called(args.network)}, {row.facts['layer']}, unit {unit}, {images.name}", images.images[rows])
+    blocks = [(f"{called(args.network)}: {row.facts['layer']} {unit}", images.images[rows])
               for unit, rows in zip(args.units, most_exciting(features, args.units, args.shown), strict=True)]
     write_sheet(blocks, args.shown, args.output)
     print(f"{args.output}: {args.shown} of {len(images.images)} images for each of {len(args.units)} units")

@@ -134,8 +134,8 @@ def main() -> None:
     pictures = [picture for image, *both in zip(images, *maps, strict=True)
                 for picture in (enlarged(image), *(overlaid(image, cam) for cam in both))]
     right = int((predicted == labels).sum())
-    label = (f"{called(args.network)} on {task.name}: image, map, map with shuffled weights "
-             f"(agreement {agreement(*maps):+.2f}; the probe is right on {right} of {len(chosen)})")
+    label = (f"{called(args.network)}, {task.name}, {right} of {len(chosen)} right; image, map, map of shuffled "
+             f"weights, agreement {agreement(*maps):+.2f}")
     write_sheet([(label, pictures)], 3 * COLUMNS, args.output)
     print(f"{args.output}: {label}")
 

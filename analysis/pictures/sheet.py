@@ -9,12 +9,13 @@ from PIL import Image
 from torch import Tensor
 
 from analysis.feature_space import DEFAULT
-from generators.contact_sheet import TILE, block, overview, save
+from generators.contact_sheet import GAP, TILE, block, overview, save
 from linear_eval.find import TORCHVISION, default_name
 from models import Encoder, Pretrained, load_encoder, random_encoder
 from models.efficientnet_lite import EfficientNetLite0
 from utils.cli import UserError
 
+WIDTH = 1600  # pixels of a sheet, about
 NETWORKS = "encoder.pth, a ResNet-50's file, torchvision:NAME, efficientnet-lite0, or random"
 
 
@@ -63,8 +64,9 @@ def enlarged(image: np.ndarray, smooth: bool = True) -> np.ndarray:
 
 def write_sheet(blocks: Sequence[tuple[str, Sequence[np.ndarray]]], columns: int, path: Path,
                 smooth: bool = True) -> None:
-    """A PNG (or JPEG, by the name) with a block for each (label, pictures uint8 [S, S, 3]), one above the other."""
+    """A PNG (or JPEG, by the name) with a block for each (label, pictures uint8 [S, S, 3]), narrow ones in a line."""
+    across = max(WIDTH // (columns * (TILE + GAP)), 1)
     save(overview([block(label, [enlarged(picture, smooth) for picture in pictures], columns)
-                   for label, pictures in blocks], 1), path)
+                   for label, pictures in blocks], across), path)
 
 

@@ -56,7 +56,7 @@ def main() -> None:
     for name in args.networks:
         model = open_network(name)
         layer = layer_of(model, args.layer)
-        blocks.append((f"{called(name)}, {layer}, units {' '.join(map(str, args.units))}",
+        blocks.append((f"{called(name)}: {layer} {' '.join(map(str, args.units))}",
                        visualised(model, layer, args.units, args.steps, args.resolution, args.seed, device)))
     write_sheet(blocks, len(args.units), args.output)
     print(f"{args.output}: {len(args.units)} units of {len(blocks)} networks")

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from analysis.image_set import grey_share, read_set
+from datasets.folder import read_rgb
 from datasets.packed import resize_and_crop
 from generators.named import make_process
 from tests.files import user_error
@@ -22,7 +23,7 @@ def test_a_folder(make_images, tmp_path):
 def test_sizes_and_grey_are_noted(make_images, tmp_path):
     folder = make_images(tmp_path / "mixed", 55)
     for path in sorted(folder.rglob("*.jpg"))[:50]:
-        Image.open(path).convert("L").resize((20, 30)).save(path)
+        read_rgb(path).convert("L").resize((20, 30)).save(path)
     found = read_set(str(folder), 100, 32)
     assert len(found.images) == 55
     assert "images of 2 sizes, from 20×30 to 40×40" in found.notes[0]

@@ -85,7 +85,8 @@ def test_command(tmp_path, monkeypatch, end):
     monkeypatch.setattr("sys.argv", list(map(str, arguments)))
     code, out, err = end(command.main)
     assert (code, err) == (0, "") and "agreement" in out
-    assert Image.open(tmp_path / "cam.png").width > 1000
+    with Image.open(tmp_path / "cam.png") as sheet:
+        assert sheet.width > 1000
 
 
 def command_row(device):

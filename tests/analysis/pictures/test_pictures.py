@@ -18,6 +18,11 @@ def encoder(tmp_path):
     return path
 
 
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
 @pytest.fixture
 def ended(end, monkeypatch):
     def call(module, *arguments):
@@ -65,13 +70,13 @@ def test_commands(encoder, make_images, tmp_path, command):
     folder = make_images(tmp_path / "images", 50)
     sheet = tmp_path / "sheet.png"
     command(filters, encoder, encoder, "--output", sheet, "--columns", 5)
-    width, height = Image.open(sheet).size
-    assert width == 5 * 132 - 4 + 32 and height > 2 * 128
+    width, height = size(sheet)
+    assert width == 2 * (5 * 132 - 4 + 16) + 16 and height > 128
     command(units, encoder, "--layer", "conv1", "--units", 0, 2, "--steps", 2, "--output", sheet, "--gpus")
-    assert Image.open(sheet).size[0] == 2 * 132 - 4 + 32
+    assert size(sheet)[0] == 2 * 132 - 4 + 32
     command(exciting, encoder, "--images", folder, "--layer", "conv1", "--units", 0, 1, 2, "--shown", 4, "--output",
             sheet, "--gpus")
-    assert Image.open(sheet).size[0] == 4 * 132 - 4 + 32
+    assert size(sheet)[0] == 3 * (4 * 132 - 4 + 16) + 16
     assert called(str(encoder)) == "mine, seed 3" and called("random") == "random"
 
 
