@@ -19,11 +19,13 @@ from typing import Any
 from analysis.feature_space import DEFAULT, FeatureSpace, open_row
 from analysis.image_set import FEWEST, ImageSet, read_set
 from analysis.measures import Measured, measure
+from analysis.pictures.sheet import write_sheet
 from analysis.report import write_report
-from generators.contact_sheet import SHEET_COLUMNS, SHEET_ROWS, block, save
 from utils.cli import UserError, parser, positive_int, run, whole_number
 from utils.devices import add_precision, choose_device
 from utils.files import read_json, write_json
+
+SHOWN = 32  # images on a set's sheet
 
 
 def options() -> Any:
@@ -89,8 +91,7 @@ def main() -> None:
         found = measure(one, real)
         write_json(path, {"kind": "analysis", **identity, "seed": args.seed, "real": one is real, **found,
                           "command": said(sys.argv[1:])})
-        save(block(one.images.name, list(one.images.images[: SHEET_ROWS * SHEET_COLUMNS]), SHEET_COLUMNS),
-             path.with_suffix(".png"))
+        write_sheet([(one.images.name, one.images.images[:SHOWN])], SHOWN // 4, path.with_suffix(".png"))
         print(f"{path}: {', '.join(f'{name} {_short(value)}' for name, value in found['measures'].items())}",
               flush=True)
     write_report(args.output)

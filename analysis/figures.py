@@ -13,7 +13,7 @@ from analysis.records import Record, value
 from utils.files import atomic_open
 
 INK, REAL = "#3b6ea5", "#b0413e"
-ACROSS = 3  # panels in a row
+ACROSS = 2  # panels in a row
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -30,7 +30,7 @@ def bare(axes: Any) -> None:
 def measures_figure(real: Record, sets: Sequence[Record], path: Path) -> None:
     """A panel for each measure, a row for each set; the real set's own value is a line."""
     rows = -(-len(MEASURES) // ACROSS)
-    figure = Figure(figsize=(11, rows * (0.9 + 0.17 * len(sets))), layout="constrained")
+    figure = Figure(figsize=(7.5, rows * (0.9 + 0.17 * len(sets))), layout="constrained")
     panels = figure.subplots(rows, ACROSS, sharey=True, squeeze=False).ravel()
     for axes, (name, about) in zip(panels, MEASURES.items(), strict=False):
         shown = [(k, one["measures"][name]) for k, one in enumerate(sets) if value(one, name) is not None]

@@ -22,7 +22,7 @@ from linear_eval.tables.correlation import rank_correlation, rank_interval
 from utils.cli import UserError, parser, run
 
 FEWEST = 5  # sets: of four, no order is rarer than one in 24
-NATURAL = ("spectrum", "derivatives", "wavelets", "coherence")
+NATURAL = ("spectrum", "derivatives", "wavelets")
 PAPER = "paper, ImageNet-100"
 
 
@@ -98,12 +98,12 @@ def main() -> None:
     below = sum(p < 0.05 for p in tests)
     strict = sum(p < 0.05 / len(tests) for p in tests)
     draw(sets, rows, columns, args.output / "prediction.png")
-    counts = "; ".join(f"{condition}: {len(means)} sets" for condition, means in columns.items())
+    header = ["", *(f"{condition} ({len(means)} sets)" for condition, means in columns.items())]
     blocks: list[Block] = [
-        Text(f"Spearman's rank correlation of each measure with accuracy, over noise sets ({counts}), its 95 % "
-             f"interval by bootstrap over sets, and p by permutation. Measures are against {real['name']}, in the "
-             f"feature space {feature_space(real)}."),
-        Table(["", *columns], [[title, *(text or "one value" for text, _ in line)] for title, line in found.items()]),
+        Text("Spearman's rank correlation of each measure with accuracy, over noise sets, its 95 % interval by "
+             f"bootstrap over sets, and p by permutation. Measures are against {real['name']}, in the feature space "
+             f"{feature_space(real)}."),
+        Table(header, [[title, *(text or "one value" for text, _ in line)] for title, line in found.items()]),
         Text(f"Of {len(tests)} correlations {below} have p < 0.05, where {0.05 * len(tests):.1f} would by chance if no "
              f"measure said anything; {strict} stay below 0.05 after Bonferroni's correction. Columns share their "
              "sets, and measures hang together, so these are far from independent. A correlation over a few families "

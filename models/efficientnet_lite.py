@@ -40,7 +40,7 @@ class EfficientNetLite0(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor, layer_index: int = -1) -> Tensor:
-        """float [N, 1280, H / 32, W / 32] of the last convolution, or their means [N, 1280], from x: float
+        """float [N, 1280, about H / 32, W / 32] of the last convolution, or their means [N, 1280], from x: float
         [N, 3, H, W], normalised with MEAN and STD."""
         x = self.model.extract_features(x)
         return x if self.LAYERS[layer_index] == "last" else x.mean((2, 3))
