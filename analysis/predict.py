@@ -62,21 +62,21 @@ def cell(points: list[tuple[float, float]]) -> tuple[str, float]:
     return f"{rho:+.2f} ({low:+.2f} to {high:+.2f}), p = {p:.2g}", p
 
 
-def draw(sets: list[Record], rows: dict[str, Callable], columns: dict[str, dict[str, float]], path: Path) -> None:
-    """A panel for each quantity and condition, a dot for each set."""
+def draw(sets: list[Record], rows: dict[str, Callable], columns: dict[str, dict[str, float]],
+         found: dict[str, list[tuple[str, float]]], path: Path) -> None:
+    """A panel for each quantity and condition, a dot for each set, under the correlation in its `cell`."""
     figure = Figure(figsize=(2.2 * len(columns) + 0.8, 1.35 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
-    for line, (title, of) in zip(grid, rows.items(), strict=True):
-        for axes, (condition, means) in zip(line, columns.items(), strict=True):
+    for number, (line, (title, of)) in enumerate(zip(grid, rows.items(), strict=True), 1):
+        for axes, (condition, means), (text, _) in zip(line, columns.items(), found[title], strict=True):
             points = list(pairs(sets, of, means).values())
             axes.plot([y for _, y in points], [x for x, _ in points], "o", color=INK, markersize=3)
-            text, _ = cell(points)
             axes.set_title(text.partition(" ")[0] or "one value", fontsize=7, pad=2)
             axes.tick_params(labelsize=5)
             bare(axes)
             if axes is line[0]:
                 axes.set_ylabel(title.replace(", ", ",\n"), fontsize=6.5)
-            if line is grid[-1]:
+            if number == len(rows):
                 axes.set_xlabel(condition.replace(", ", ",\n", 1) + " (%)", fontsize=7)
     save_figure(figure, path)
 
@@ -97,7 +97,7 @@ def main() -> None:
     tests = [p for line in found.values() for text, p in line if text]
     below = sum(p < 0.05 for p in tests)
     strict = sum(p < 0.05 / len(tests) for p in tests)
-    draw(sets, rows, columns, args.output / "prediction.png")
+    draw(sets, rows, columns, found, args.output / "prediction.png")
     header = ["", *(f"{condition} ({len(means)} sets)" for condition, means in columns.items())]
     blocks: list[Block] = [
         Text("Spearman's rank correlation of each measure with accuracy, over noise sets, its 95 % interval by "
