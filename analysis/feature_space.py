@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from linear_eval.extract import CODE
 from linear_eval.rows import Row, encoder_row, network_row, random_row
-from models.efficientnet_lite import EfficientNetLite0
+from models import EfficientNetLite0
 from utils.files import atomic_open
 from utils.progress import Progress
 from utils.seeding import stable_key
@@ -67,7 +67,8 @@ def open_row(name: str, device: torch.device, layer: str | None = None, precisio
         digest = hashlib.sha256()
         for key, tensor in model.state_dict().items():
             digest.update(key.encode() + tensor.numpy().tobytes())
-        return network_row(name, model, device, layer, precision, kind="encoder", encoder_sha256=digest.hexdigest())
+        row = network_row(name, model, device, layer, precision, kind="encoder", encoder_sha256=digest.hexdigest())
+        return replace(row, view=replace(row.view, size=112, resize=122))  # half of what it was trained at, for speed
     if name == "random":
         return replace(random_row(0, device, layer, precision=precision), name="random")
     return encoder_row(name, device, layer, precision=precision)

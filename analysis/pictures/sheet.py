@@ -11,15 +11,14 @@ from torch import Tensor
 from analysis.feature_space import DEFAULT
 from generators.contact_sheet import GAP, TILE, block, overview, save
 from linear_eval.find import TORCHVISION, default_name
-from models import Encoder, Pretrained, load_encoder, random_encoder
-from models.efficientnet_lite import EfficientNetLite0
+from models import EfficientNetLite0, Encoder, Pretrained, load_encoder, random_encoder
 from utils.cli import UserError
 
 WIDTH = 1600  # pixels of a sheet, about
 NETWORKS = "encoder.pth, a ResNet-50's file, torchvision:NAME, efficientnet-lite0, or random"
 
 
-def open_network(name: str) -> Encoder | EfficientNetLite0:
+def open_network(name: str) -> Encoder:
     """The network that `name` stands for (`analysis.feature_space`), in evaluation mode on the CPU. Raises
     UserError."""
     if name == "random":
@@ -37,7 +36,7 @@ def called(name: str) -> str:
     return f"{Path(name).resolve().parents[1].name}, seed {found[5:]}" if found.startswith("seed-") else found
 
 
-def layer_of(model: Encoder | EfficientNetLite0, layer: str | None) -> str:
+def layer_of(model: Encoder, layer: str | None) -> str:
     """`layer`, or the one that probes look at. Raises UserError if the network has none of that name."""
     if layer is not None and layer not in model.LAYERS:
         raise UserError(f"a {type(model).__name__} has no layer {layer}; choose one of {', '.join(model.LAYERS)}")
@@ -50,7 +49,7 @@ def check_units(units: Sequence[int], count: int, layer: str) -> None:
         raise UserError(f"{layer} has units 0 to {count - 1}, and no {max(units)}; choose others with --units")
 
 
-def normalised(model: Encoder | EfficientNetLite0, images: Tensor) -> Tensor:
+def normalised(model: Encoder, images: Tensor) -> Tensor:
     """What the network takes, float32 [N, 3, S, S], of images in 0..255, [N, S, S, 3]."""
     mean, std = (torch.tensor(values, device=images.device) for values in (model.MEAN, model.STD))
     return ((images / 255 - mean) / std).permute(0, 3, 1, 2)
