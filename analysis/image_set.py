@@ -12,7 +12,7 @@ from PIL import Image
 from datasets.folder import list_images, read_rgb
 from datasets.packed import resize_and_crop
 from datasets.record import record_of
-from datasets.writer import rendered
+from datasets.encode import rendered
 from generators.named import make_process, named_datasets
 from utils.cli import UserError
 from utils.cpus import usable_cpus
