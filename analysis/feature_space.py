@@ -55,7 +55,8 @@ class FeatureSpace:
                 batch = batch.to(self.device, torch.float32).permute(0, 3, 1, 2)
                 if batch.shape[2] != size:
                     batch = F.interpolate(batch, (size, size), mode="bilinear", antialias=True)
-                parts.append(self.row.features(batch.permute(0, 2, 3, 1)).cpu().numpy())
+                levels = batch.round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+                parts.append(self.row.features(levels).cpu().numpy())
                 progress.update(len(batch))
         return np.concatenate(parts)
 

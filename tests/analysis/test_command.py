@@ -129,7 +129,7 @@ def test_bad_input(place, refuses, tmp_path, monkeypatch):
     refuses("--pixels must be a multiple of 4", analysis, *some, "--pixels", 30)
     refuses("hold 0 results of a real set", report, tmp_path)
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
-    refuses("pip install --no-deps efficientnet-lite-pytorch .* or choose other features", analysis, *some)
+    refuses("pip install --no-deps efficientnet-lite-pytorch", analysis, *some)
     (tmp_path / "noise").mkdir()
     shutil.copytree(place / "noise", tmp_path / "noise", dirs_exist_ok=True)
     refuses("two of the sets are called noise", analysis, tmp_path / "noise", *some, "--features", place / "small.pth")
