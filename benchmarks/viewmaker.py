@@ -1,7 +1,7 @@
 """Speed of a whole step of `train_viewmaker` (both networks, from images to new weights) against the published scheme.
 
-    python -m benchmarks.viewmaker                             # 128 images of 32 pixels: about 3 minutes on 2 cores
-    python -m benchmarks.viewmaker --encoder resnet18 --repeats 3
+    python -m benchmarks.viewmaker                             # 128 images of 32 pixels: about 10 minutes on 2 cores
+    python -m benchmarks.viewmaker --encoder small_alexnet --repeats 3
     python -m benchmarks.viewmaker --gpus 0 --batch 512
 
 All sides see the same images, in turn, in one run. Published: two passes a step in float32 and torch's default memory
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from benchmarks.ratio import HEADER, ratios, row
 from losses.one_directional import one_directional_loss
 from tests.models.plain_viewmaker import plain_copy
-from train_viewmaker.learner import ImageViewLearner, make_encoder
+from train_viewmaker.learner import CommandLearner, make_encoder
 from train_viewmaker.options import ENCODERS, Options
 from training.images import PackedImages
 from training.step_profile import synchronize
@@ -60,7 +60,7 @@ class Published:
 
 def main() -> None:
     p = parser("python -m benchmarks.viewmaker", __doc__)
-    p.add_argument("--encoder", choices=ENCODERS, default="small_alexnet")
+    p.add_argument("--encoder", choices=ENCODERS, default="resnet18", help="resnet18 is the paper's")
     p.add_argument("--size", type=positive_int, default=32, help="side of the images, in pixels")
     p.add_argument("--batch", type=positive_int, default=128, help="images; each gives two views")
     p.add_argument("--repeats", type=positive_int, default=5, help="pairs of measurements")
@@ -83,9 +83,9 @@ def main() -> None:
     for scheme, target in (("one-pass", "<= 0.6"), ("two-pass", "")):
         options = Options(encoder=args.encoder, size=args.size, batch_size=args.batch, scheme=scheme,
                           batch_norm="joint", precision=precision, steps=10**6)
-        learner = ImageViewLearner(options, PackedImages(images, device), device)
+        learner = CommandLearner(options, PackedImages(images, device), device)
 
-        def ours(learner: ImageViewLearner = learner) -> None:
+        def ours(learner: CommandLearner = learner) -> None:
             learner.step(0)
             synchronize(device)
 

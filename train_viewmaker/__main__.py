@@ -3,6 +3,8 @@ Networks", ICLR 2021), or on other views, to compare.
 
     python -m train_viewmaker --data data/cifar10 --size 32 --output runs/learned      # photos, or any image folder
     python -m train_viewmaker --data dead_leaves-mixed --output runs/leaves     # no folder: no image comes twice
+    python -m train_viewmaker --data data/fsdd --encoder resnet18 --output runs/sound  # python -m datasets.sound --help
+    python -m train_viewmaker --data data/pamap2 --encoder resnet18 --output runs/sensors      # or datasets.sensors
     python -m train_viewmaker --data DIR --views expert --output runs/expert    # or none, both, hard
     python -m train_viewmaker --data DIR --budget 0.1 --spectral --output runs/dct     # spent on DCT coefficients
     python -m train_viewmaker --data DIR --objective inst-disc --output runs/bank      # or nt-xent, align-uniform
@@ -15,12 +17,13 @@ Defaults are the published training on CIFAR-10, but for one pass a step and the
 interrupted run, and does nothing when the run is finished.
 """
 
-from train_viewmaker.learner import ImageViewLearner
+from train_viewmaker.examples import find_inputs
+from train_viewmaker.learner import CommandLearner
 from train_viewmaker.options import Options
 from training.command import Trainer, command
 from utils.cli import run
 
-TRAINER = Trainer("train_viewmaker", __doc__, Options, ImageViewLearner)
+TRAINER = Trainer("train_viewmaker", __doc__, Options, CommandLearner, find_inputs)
 
 if __name__ == "__main__":
     run(lambda: command(TRAINER))

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from datasets.view_parameters import draw_parameters
 from datasets.views import make_views
 from models.viewmaker import check_side
-from training.images import PackedImages, RenderedImages
 from training.options import TrainingOptions
 from training.order import Order
 from training.pairs import Input, Pairs
+from training.sources import Images
 from utils.seeding import stable_key
 
 
@@ -56,8 +56,7 @@ class ImageInputs:
 
     limits = (0.0, 1.0)
 
-    def __init__(self, images: PackedImages | RenderedImages, options: TrainingOptions, input: Input, size: int,
-                 device: torch.device):
+    def __init__(self, images: Images, options: TrainingOptions, input: Input, size: int, device: torch.device):
         check_side(size)
         self.images, self.seed, self.size = Pairs(images, options, input, device), options.seed, size
         self.shape, self.count, self.endless = (3, size, size), images.count, images.endless
@@ -101,7 +100,7 @@ class ArrayInputs:
         self.array, self.views, self.device, self.seed = array, views, device, options.seed
         self.shape, self.count = tuple(array.shape[1:]), len(array)
         self.mean, self.std = on_device(mean, device), on_device(std, device)
-        self.order = Order(len(array), options.batch_size, options.seed)
+        self.order = Order(len(array), options.batch_size, options.seed, drop_last=options.drop_last)
 
     def batch(self, step: int) -> Batch:
         epoch, indices = self.order.batch(step)

@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models import SmallAlexNet, save_encoder
+from models import ResNet18, SmallAlexNet, save_encoder
 from models.checkpoint import check_numbers, save_torch
+from train_viewmaker.examples import TrainingExamples
 from train_viewmaker.inputs import Batch, ImageInputs, Inputs
 from train_viewmaker.objectives import DIMENSIONS, Bank, Terms, terms_of_batch
 from train_viewmaker.options import Options
 from train_viewmaker.signs import ALIKE, NEAR, Watch, describe_views
 from training.distributed import ALONE, Processes
 from training.embed import pair_model, running_statistics_frozen
-from training.images import PackedImages, RenderedImages
 from training.laps import lap
+from training.sources import Images
 from training.update import Update, read_finite
 from utils.cli import UserError
 from utils.devices import autocast
@@ -27,10 +28,13 @@ from utils.seeding import stable_key, uniforms
 DRAWS = 4  # expert views of which `hard` takes two
 
 
-def make_encoder(options: Options, channels: int) -> SmallAlexNet:
+def make_encoder(options: Options, channels: int) -> SmallAlexNet | ResNet18:
     """The encoder, with the weights that a run begins with. Raises UserError for channels that it does not take."""
+    if options.encoder == "resnet18":
+        return ResNet18(channels, width=options.width, out_dim=DIMENSIONS).initialize(options.seed)
     if channels != 3:
-        raise UserError(f"--encoder {options.encoder} takes inputs of 3 channels, not {channels}")
+        raise UserError(f"--encoder {options.encoder} takes inputs of 3 channels, not {channels}; pass --encoder "
+                        "resnet18")
     return SmallAlexNet(options.width, DIMENSIONS).initialize(options.seed)
 
 
@@ -173,14 +177,18 @@ class ViewLearner:
         self.inputs.close()
 
 
-class ImageViewLearner(ViewLearner):
-    """Of images, as `training.command` opens them."""
+class CommandLearner(ViewLearner):
+    """Of images, sound or sensors, as the command opens them."""
 
-    def __init__(self, options: Options, images: PackedImages | RenderedImages, device: torch.device,
+    def __init__(self, options: Options, images: Images | TrainingExamples, device: torch.device,
                  gpus: Sequence[int] = (), processes: Processes = ALONE):
         if processes.count > 1:
             raise UserError("two networks that learn against each other are trained in one process; start it without "
                             "torchrun")
-        encoder = make_encoder(options, 3)
-        super().__init__(options, ImageInputs(images, options, encoder, options.size or encoder.SIZE, device), encoder,
-                         device)
+        if isinstance(images, TrainingExamples):
+            inputs: Inputs = images.inputs(options, device)
+            encoder = make_encoder(options, inputs.shape[0])
+        else:
+            encoder = make_encoder(options, 3)
+            inputs = ImageInputs(images, options, encoder, options.size or encoder.SIZE, device)
+        super().__init__(options, inputs, encoder, device)

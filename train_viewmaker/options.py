@@ -11,7 +11,7 @@ from utils.options import option
 VIEWS, LOSS = "views", "loss"
 ARMS = ("none", "expert", "learned", "both", "hard")
 OBJECTIVES = ("simclr", "nt-xent", "align-uniform", "inst-disc")
-ENCODERS = ("small_alexnet",)
+ENCODERS = ("small_alexnet", "resnet18")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Options(TrainingOptions):
     views: str = option("learned", "none: the input itself, twice; expert: crops and colours; learned: perturbed by a "
                         "network that maximises the loss; both: that on top of expert views; hard: the pair least "
                         "alike of four expert views", ARMS, group=VIEWS)
+    expert: str = option("spectral", "expert views of sound: masks and noise on the spectrogram, or a part of the "
+                         "waveform", ("spectral", "waveform"), group=VIEWS)
     budget: float = option(0.05, "mean change of a value of the input (pixels lie in 0..1)", type=float, group=VIEWS)
     spectral: bool = option(False, "spend the budget on coefficients of an orthonormal DCT, not on pixels",
                             group=VIEWS)
@@ -44,7 +46,8 @@ class Options(TrainingOptions):
     lr: float | None = option(0.03, "learning rate of the encoder", type=non_negative, group=OPTIMISATION)
     lr_decay_epochs: tuple[int, ...] = option((), "decay at these epochs", type=int, group=OPTIMISATION)
 
-    encoder: str = option("small_alexnet", "network", ENCODERS, group=COMPUTING)
+    encoder: str = option("small_alexnet", "network; resnet18, with the stem for small images, takes any number of "
+                          "channels", ENCODERS, group=COMPUTING)
     width: float = option(1.0, "channel multiplier of the encoder", group=COMPUTING)
     size: int | None = option(None, "side that images are brought to, in pixels, divisible by 4 (default: what the "
                               "encoder is made for)", type=positive_int, group=COMPUTING)

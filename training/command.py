@@ -13,7 +13,7 @@ from training.distributed import Processes, gpus_of_process
 from training.finish import export_again, finished
 from training.loop import train
 from training.options import TrainingOptions
-from training.sources import add_source_options, find_source
+from training.sources import Source, add_source_options, find_source
 from training.step_profile import Profiled, profile
 from utils.cli import parser, positive_int
 from utils.devices import choose_device, choose_precision, describe
@@ -28,6 +28,7 @@ class Trainer(NamedTuple):
     about: str | None
     options: type[TrainingOptions]
     learner: Callable[..., Profiled]  # (options, images, device, gpus, processes); its class has `shown`
+    find: Callable[[argparse.Namespace, torch.device], Source] = find_source  # what it trains on
 
 
 def add_gpus(p: argparse.ArgumentParser) -> None:
@@ -74,7 +75,7 @@ def run(trainer: Trainer, args: argparse.Namespace, options: TrainingOptions, de
     for my_turn in (first, not first):  # what the first has read of the images need not be read again
         with processes.as_one():
             if my_turn:
-                data, open_images = find_source(args, device)
+                data, open_images = trainer.find(args, device)
                 options.steps_per_epoch(data["shape"][0])
     config = {**dataclasses.asdict(options), "data": data}
     processes.require_same(config, "options and images")

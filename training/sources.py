@@ -22,7 +22,7 @@ from utils.cpus import default_workers
 from utils.files import read_json
 
 Images = PackedImages | RenderedImages | ShardedImages
-Source = tuple[dict[str, Any], Callable[[], Images]]  # what config.json says, how to open them
+Source = tuple[dict[str, Any], Callable[[], Any]]  # what config.json says, how to open them (`Images`, or examples)
 
 
 def add_folder_options(p: Any) -> None:

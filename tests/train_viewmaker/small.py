@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from train_viewmaker.learner import ImageViewLearner
+from train_viewmaker.learner import CommandLearner
 from train_viewmaker.options import Options
 from training.images import PackedImages
 
@@ -20,8 +20,8 @@ def options(**changes: object) -> Options:
     return dataclasses.replace(SMALL, **changes)
 
 
-def learner(**changes: object) -> ImageViewLearner:
-    return ImageViewLearner(options(**changes), PackedImages(IMAGES), CPU)
+def learner(**changes: object) -> CommandLearner:
+    return CommandLearner(options(**changes), PackedImages(IMAGES), CPU)
 
 
 def leaves(state: object, name: str = "") -> dict[str, object]:

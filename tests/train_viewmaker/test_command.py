@@ -11,7 +11,7 @@ import torch
 from models.checkpoint import load_torch
 from tests.training.conftest import metrics
 from train_viewmaker.__main__ import TRAINER
-from train_viewmaker.learner import ImageViewLearner
+from train_viewmaker.learner import CommandLearner
 from training.command import command as train_command
 
 from .small import ARGUMENTS, same_state
@@ -38,7 +38,7 @@ def same(a, b):
 def test_resumes_to_the_bit(command, ended, monkeypatch, tmp_path, image_folder, more):
     arguments = ["--data", image_folder, *ARGUMENTS, *more]
     command(*arguments, "--output", tmp_path / "whole")
-    learn = ImageViewLearner.step
+    learn = CommandLearner.step
 
     def stopped(self, number):
         if number == 5:
@@ -46,7 +46,7 @@ def test_resumes_to_the_bit(command, ended, monkeypatch, tmp_path, image_folder,
         return learn(self, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ImageViewLearner, "step", stopped)
+        patch.setattr(CommandLearner, "step", stopped)
         patch.setattr("training.schedule.SaveClock.due", lambda self, now: True)
         assert ended(*arguments, "--output", tmp_path / "parts")[0] == 130
     command(*arguments, "--output", tmp_path / "parts")
