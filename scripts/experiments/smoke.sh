@@ -81,7 +81,7 @@ call studies/photos.sh photos
 call studies/latent_recovery.sh n4
 TEACHER=encoders/small_scale/stat-wmm/encoder.pth BATCH=8 DISTORTIONS=mask:0.75 KEY=mask:0.75 \
     call studies/robust_student.sh photos students clean supervised
-ARMS="none learned" BUDGETS= NOISE= PARTS=steps OUT=learned call studies/viewmaker.sh photos
+ARMS="none learned" BUDGETS='' NOISE='' PARTS=steps OUT=learned call studies/viewmaker.sh photos
 call quickstart.sh quickstart
 call test.sh "$REPO/tests/utils/test_cpus.py"
 call experiments/smoke.sh --help
