@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole line at desk scale: noise images -> encoder -> accuracy on real images -> a report. Nothing to download but
-# the Python packages. Under 12 minutes on 2 CPU cores once .venv exists, under 3 with a GPU; run it again to resume.
+# the Python packages. Under 8 minutes on 2 CPU cores once .venv exists, under 3 with a GPU; run it again to resume.
 #
 #   bash scripts/quickstart.sh
 #   bash scripts/quickstart.sh my_folder
