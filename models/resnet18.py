@@ -26,8 +26,7 @@ class ResNet18(nn.Module):
     stem: 3 is a 3×3 convolution of stride 1 without pooling, for small inputs; 7 is torchvision's 7×7 of stride 2 and
     pooling. `width` multiplies every channel count but the inputs' and outputs'. Inputs of 3 channels are taken for
     images: of 32 pixels with CIFAR-10's normalisation or, with the large stem, 224 with ImageNet's; others come
-    normalised. Raises UserError for another stem,
-    no channels, or a width outside `check_width`.
+    normalised. Raises UserError for another stem, no channels, or a width outside `check_width`.
     """
 
     INTERPOLATION = "bilinear"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,6 +174,28 @@ def command(ended):
         code, out, err = ended(*arguments)
         assert (code, err) == (0, "")
         return out.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def interrupted(ended, monkeypatch):
+    """Runs a training command that is interrupted as step `last` of the class `learner` begins, having saved after each
+    step before; returns the numbers of the steps that were begun."""
+    def call(learner: type, last: int, *arguments: object) -> list[int]:
+        step, begun = learner.step, []
+
+        def stopped(self: Any, number: int) -> Any:
+            begun.append(number)
+            if number == last:
+                raise KeyboardInterrupt
+            return step(self, number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(learner, "step", stopped)
+            patch.setattr("training.schedule.SaveClock.due", lambda self, now: True)
+            assert ended(*arguments)[0] == 130
+        return begun
 
     return call
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.seeding import _GOLDEN, _MIX1, _MIX2
+from utils.seeding import GOLDEN, MIX1, MIX2
 
 
 def _signed(word: int) -> int:
@@ -29,9 +29,9 @@ def words(key: int, indices: np.ndarray, count: int, device: torch.device) -> Te
     """
     row = torch.from_numpy(np.asarray(indices).astype(np.int64)).to(device)
     element = row[:, None] * count + torch.arange(1, count + 1, device=device)
-    z = element * _signed(_GOLDEN) + _signed(key)
-    z = (z ^ _shift(z, 30)) * _signed(_MIX1)
-    z = (z ^ _shift(z, 27)) * _signed(_MIX2)
+    z = element * _signed(GOLDEN) + _signed(key)
+    z = (z ^ _shift(z, 30)) * _signed(MIX1)
+    z = (z ^ _shift(z, 27)) * _signed(MIX2)
     return z ^ _shift(z, 31)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX2 = np.uint64(0x94D049BB133111EB)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX2 = np.uint64(0x94D049BB133111EB)
 
 
 def stable_key(*parts: Any) -> int:
@@ -32,9 +32,9 @@ def uniforms(key: int, indices: np.ndarray, count: int) -> np.ndarray:
     `key`, so a row does not depend on which other rows are asked for. For one key always use one `count`.
     """
     element = np.asarray(indices).astype(np.uint64)[:, None] * np.uint64(count) + np.arange(count, dtype=np.uint64)
-    z = np.uint64(key) + (element + np.uint64(1)) * _GOLDEN  # uint64 arrays wrap around, as the definition asks
-    z = (z ^ (z >> np.uint64(30))) * _MIX1
-    z = (z ^ (z >> np.uint64(27))) * _MIX2
+    z = np.uint64(key) + (element + np.uint64(1)) * GOLDEN  # uint64 arrays wrap around, as the definition asks
+    z = (z ^ (z >> np.uint64(30))) * MIX1
+    z = (z ^ (z >> np.uint64(27))) * MIX2
     z = z ^ (z >> np.uint64(31))
     return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
 

@@ -71,25 +71,14 @@ def numbers(folder):
 @pytest.mark.parametrize(("what", "more"), [
     ("train", []), ("train", ["--hold_w", "5", "--dense_w", "1", "--curriculum", "--distortion", "noise:0.1-0.3"]),
     ("supervised", ["--alpha", "0.9"])])
-def test_resumes_to_the_bit(command, ended, monkeypatch, photos, teacher, tmp_path, what, more):
+def test_resumes_to_the_bit(command, interrupted, photos, teacher, tmp_path, what, more):
     labels = ["--labels", photos] if what == "supervised" else []
     arguments = [what, *TINY, "--data", photos, "--teacher", teacher, *labels, *more]
     out = command(*arguments, "--output", tmp_path / "whole")
-    learner, calls = {"train": Distillation, "supervised": Supervised}[what], []
-    step = learner.step
-
-    def stopped(self, number):
-        calls.append(number)
-        if number == 3:
-            raise KeyboardInterrupt
-        return step(self, number)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(learner, "step", stopped)
-        patch.setattr("training.schedule.SaveClock.due", lambda self, now: True)
-        assert ended(*arguments, "--output", tmp_path / "parts")[0] == 130
+    learner = {"train": Distillation, "supervised": Supervised}[what]
+    begun = interrupted(learner, 3, *arguments, "--output", tmp_path / "parts")
     command(*arguments, "--output", tmp_path / "parts")
-    assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts") and calls == list(range(4))
+    assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts") and begun == list(range(4))
     for name in ("encoder.pth", *(["head.pth"] if labels else [])):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
     assert command(*arguments, "--output", tmp_path / "whole") == out[-1:]

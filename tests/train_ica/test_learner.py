@@ -50,23 +50,12 @@ def test_a_box_is_recovered(command, tmp_path):
 @pytest.mark.parametrize("more", [[], ["--mode", "supervised"], ["--setting", "sphere-anisotropic-learned"],
                                   ["--space", "sphere", "box", "--n", "2", "3", "--conditional", "vmf", "laplace",
                                    "--conditional_scale", "10", "0.05", "--model", "sphere", "box", "--p", "0", "1"]])
-def test_resumes_to_the_bit(command, ended, monkeypatch, tmp_path, more):
+def test_resumes_to_the_bit(command, interrupted, tmp_path, more):
     arguments = [*TINY, *more, "--steps", "8"]
     command(*arguments, "--output", tmp_path / "whole")
-    learn, calls = Ica.step, []
-
-    def stopped(self, number):
-        calls.append(number)
-        if number == 5:
-            raise KeyboardInterrupt
-        return learn(self, number)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Ica, "step", stopped)
-        patch.setattr("training.schedule.SaveClock.due", lambda self, now: True)
-        assert ended(*arguments, "--output", tmp_path / "parts")[0] == 130
+    begun = interrupted(Ica, 5, *arguments, "--output", tmp_path / "parts")
     command(*arguments, "--output", tmp_path / "parts")
-    assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts") and calls == list(range(6))
+    assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts") and begun == list(range(6))
     for name in ("encoder.pth", "scores.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 

@@ -35,20 +35,10 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("more", [["--scheme", "two-pass"], ["--objective", "inst-disc"]])
-def test_resumes_to_the_bit(command, ended, monkeypatch, tmp_path, image_folder, more):
+def test_resumes_to_the_bit(command, interrupted, tmp_path, image_folder, more):
     arguments = ["--data", image_folder, *ARGUMENTS, *more]
     command(*arguments, "--output", tmp_path / "whole")
-    learn = CommandLearner.step
-
-    def stopped(self, number):
-        if number == 5:
-            raise KeyboardInterrupt
-        return learn(self, number)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CommandLearner, "step", stopped)
-        patch.setattr("training.schedule.SaveClock.due", lambda self, now: True)
-        assert ended(*arguments, "--output", tmp_path / "parts")[0] == 130
+    interrupted(CommandLearner, 5, *arguments, "--output", tmp_path / "parts")
     command(*arguments, "--output", tmp_path / "parts")
     same(tmp_path / "whole", tmp_path / "parts")
     logged = {"loss", "view_loss", "align", "delta_mean", "delta_max", "clamped", "cos_noises", "cos_inputs", "blind",
