@@ -18,7 +18,7 @@ from typing import Any
 
 from analysis.feature_space import DEFAULT, FeatureSpace, open_row
 from analysis.image_set import FEWEST, ImageSet, read_set
-from analysis.measures import Measured, measure
+from analysis.measures.every import Measured, measure
 from analysis.pictures.sheet import write_sheet
 from analysis.report import write_report
 from utils.cli import UserError, parser, positive_int, run, whole_number

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.measures import MEASURES
+from analysis.measures.every import MEASURES
 from analysis.records import Record, value
 from utils.files import atomic_open
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis.figures import INK, bare, save_figure
-from analysis.measures import MEASURES
+from analysis.measures.every import MEASURES
 from analysis.page import Block, Picture, Table, Text, write_both
 from analysis.records import Record, feature_space, read_records, value
 from linear_eval.ranking import ours, paper

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.measures import MEASURES
+from analysis.measures.every import MEASURES
 from utils.cli import UserError
 from utils.files import read_json
 

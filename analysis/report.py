@@ -9,7 +9,7 @@ result.
 from pathlib import Path
 
 from analysis.figures import colours_figure, measures_figure, spectra_figure
-from analysis.measures import MEASURES
+from analysis.measures.every import MEASURES
 from analysis.page import Block, Heading, Picture, Table, Text, write_both
 from analysis.records import Record, feature_space, read_records, value
 from utils.cli import parser, run

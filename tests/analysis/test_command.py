@@ -11,7 +11,7 @@ from PIL import Image
 
 from analysis import __main__ as analysis
 from analysis import predict, report
-from analysis.measures import MEASURES, warnings
+from analysis.measures.every import MEASURES, warnings
 from models import random_encoder, save_encoder
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

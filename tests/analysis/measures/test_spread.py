@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from analysis import interval
-from analysis.spread import Gaussian, effective_rank, frechet_distance, log_volume
+from analysis.measures import interval
+from analysis.measures.spread import Gaussian, effective_rank, frechet_distance, log_volume
 
 ROTATION = np.linalg.qr(np.random.default_rng(5).normal(size=(6, 6)))[0]
 

@@ -6,7 +6,7 @@ KL divergence between Gaussians, is our recollection of it, made precise here.
 
 import numpy as np
 
-from analysis.interval import Estimate, estimate
+from analysis.measures.interval import Estimate, estimate
 
 # sRGB (IEC 61966-2-1) to CIE XYZ under its white, D65.
 XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.colour import NOTICED, cielab, colour_distance, colour_moments, gaussian, symmetric_kl
+from analysis.measures.colour import NOTICED, cielab, colour_distance, colour_moments, gaussian, symmetric_kl
 
 
 def test_known_colours():

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis import colour, neighbours, spread, texture
-from analysis.coherence import coherence
 from analysis.feature_space import FeatureSpace
 from analysis.image_set import ImageSet
-from analysis.interval import Estimate, estimate
+from analysis.measures import colour, neighbours, spread, texture
+from analysis.measures.coherence import coherence
+from analysis.measures.interval import Estimate, estimate
 
 ENOUGH = 1000  # images; with fewer, a warning
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import texture
+from analysis.measures import texture
 
 SIZE = 64
 

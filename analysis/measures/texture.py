@@ -7,7 +7,7 @@ Photos have amplitudes that fall about as 1 / f and coefficients that are mostly
 import numpy as np
 import torch
 
-from analysis.interval import Estimate, estimate
+from analysis.measures.interval import Estimate, estimate
 from generators.statistical.steerable_pyramid import SteerablePyramid
 
 LOWEST = 3  # cycles an image from which the exponent is fitted: fewer are mostly the window's

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.interval import estimate, linear_estimate
+from analysis.measures.interval import estimate, linear_estimate
 
 
 def test_mean_is_scipys_bootstrap():

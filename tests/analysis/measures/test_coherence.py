@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.coherence import coherence, views, wins
 from analysis.feature_space import FeatureSpace
+from analysis.measures.coherence import coherence, views, wins
 from linear_eval.rows import Row
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.neighbours import density_coverage, distances, duplicates, precision_recall, radii
+from analysis.measures.neighbours import density_coverage, distances, duplicates, precision_recall, radii
 
 
 def normal(count: int, shift: float = 0, seed: int = 0, dimensions: int = 4) -> np.ndarray:

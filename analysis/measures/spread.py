@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.interval import Estimate, linear_estimate
+from analysis.measures.interval import Estimate, linear_estimate
 
 NOTHING = 1e-10  # of the largest eigenvalue: below it, rounding
 
