@@ -27,8 +27,8 @@ from datasets.folder import read_rgb
 from generators.named import make_process
 from linear_eval.extract import extract
 from linear_eval.features import SMALL_VIEW
-from linear_eval.probe_cached import fit_probe
-from linear_eval.probe_paper import EPOCHS, train_linear
+from linear_eval.probes.cached import fit_probe
+from linear_eval.probes.paper import EPOCHS, train_linear
 from linear_eval.rows import random_row
 from linear_eval.task import Split
 from models import SmallAlexNet, random_encoder

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from linear_eval import probe_paper
 from linear_eval.features import decode
-from linear_eval.large.moco import MOCO
-from linear_eval.large.streamed import LARGE, fit_streamed
-from linear_eval.probe_cached import fit_probe
-from linear_eval.probe_knn import NEIGHBOURS, TEMPERATURE, nearest_neighbours
+from linear_eval.probes import paper
+from linear_eval.probes.cached import fit_probe
+from linear_eval.probes.knn import NEIGHBOURS, TEMPERATURE, nearest_neighbours
+from linear_eval.probes.moco import MOCO
+from linear_eval.probes.streamed import LARGE, fit_streamed
 from linear_eval.rows import Row
 from utils.cli import UserError
 from utils.cpus import default_workers
@@ -38,15 +38,15 @@ class Problem:
 
 class Paper:
     """A linear layer trained by Adam on random crops for 100 epochs: the authors' small-scale protocol (Baradad et al.
-    2021, appendix and released code). For encoders of 64×64 images; see `probe_paper`."""
+    2021, appendix and released code). For encoders of 64×64 images; see `probes.paper`."""
 
-    name, recipe = "paper", probe_paper.PAPER
+    name, recipe = "paper", paper.PAPER
 
     def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
         """(the fitted probe, what it settled on)"""
         for start in range(0, len(problem.paths), 1024):
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
-        linear = probe_paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
+        linear = paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
                                           problem.classes, problem.seed, problem.device, default_workers(),
                                           recipe=self.recipe)
         return lambda features: linear(features).argmax(1), self.recipe.settings
@@ -62,7 +62,7 @@ class Paper:
 class MocoLinear(Paper):
     """A linear layer trained by SGD on random crops for 100 epochs: the protocol of MoCo (He et al. 2020, section 4.1),
     by which the paper's and the follow-up's ResNet-50 were measured. For encoders of 224×224 images; see
-    `large.moco`."""
+    `probes.moco`."""
 
     name, recipe = "moco-linear", MOCO
 
@@ -70,7 +70,7 @@ class MocoLinear(Paper):
 class Cached:
     """Logistic regression on features computed once, its L2 weight chosen on held-out training images (multinomial, as
     scikit-learn's; protocol of Radford et al. 2021, "Learning transferable visual models", appendix A.3, with the
-    choice made on training images). See `probe_cached`, and `large.streamed` for features that fill the memory."""
+    choice made on training images). See `probes.cached`, and `probes.streamed` for features that fill the memory."""
 
     name = "cached"
 
@@ -92,7 +92,7 @@ class Cached:
 
 class KNN:
     """Weighted vote of the 20 nearest training images under the cosine of features (Wu et al. 2018, section 3.4; Caron
-    et al. 2021). See `probe_knn`."""
+    et al. 2021). See `probes.knn`."""
 
     name = "knn"
 

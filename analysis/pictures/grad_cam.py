@@ -3,7 +3,7 @@
     python -m analysis.pictures.grad_cam runs/mine/encoder.pth --data data/cifar10 --output cam.png
     python -m analysis.pictures.grad_cam torchvision:resnet18 --data data/cifar10 --images 6 --output cam.png
 
-A linear probe (`linear_eval.probe_cached`) is fitted to frozen features of training images; maps are of validation
+A linear probe (`linear_eval.probes.cached`) is fitted to frozen features of training images; maps are of validation
 images and their own class. Selvaraju et al., ICCV 2017: channels of the last convolutional map, weighted by the mean
 gradient of the class score, summed, negative values cut off.
 
@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from analysis.feature_space import open_row
 from analysis.pictures.sheet import NETWORKS, called, enlarged, normalised, open_network, write_sheet
 from linear_eval.extract import extract
-from linear_eval.probe_cached import LinearProbe, fit_probe
+from linear_eval.probes.cached import LinearProbe, fit_probe
 from linear_eval.task import balanced_order, load_task
 from utils.cli import UserError, parser, positive_int, run, whole_number
 from utils.devices import choose_device

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from linear_eval import __main__ as command
-from linear_eval import probe_cached
+from linear_eval.probes import cached
 from linear_eval.results import read_results
 from models import random_encoder, save_encoder
 from tests.files import user_error
@@ -37,7 +37,7 @@ def encoder(tmp_path) -> Path:
 
 
 def test_result_and_repetition(folder, encoder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(probe_cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
+    monkeypatch.setattr(cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
     output = tmp_path / "results" / "noise.json"
     arguments = ("--data", folder, "--encoder", encoder, "--output", output, "--baselines", "--train-limit", 12)
     call(monkeypatch, *arguments)

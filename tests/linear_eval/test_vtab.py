@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 
-from linear_eval import probe_cached, vtab
+from linear_eval import vtab
+from linear_eval.probes import cached
 from models import ResNet50, random_encoder, save_encoder
 from tests.files import user_error
 
@@ -38,7 +39,7 @@ def root(tmp_path, make_images):
 @pytest.fixture
 def call(root, encoders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(probe_cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
+    monkeypatch.setattr(cached, "COARSE", (0, -1))  # 3,072 raw pixels make the whole path slow
 
     def command(*arguments: object, root=root, encoders=encoders) -> None:
         monkeypatch.setattr(sys, "argv", ["vtab", str(encoders), "--root", str(root), *map(str, arguments), "--gpus"])

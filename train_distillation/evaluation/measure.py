@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from datasets.corruptions.distortions import Distortion
 from datasets.folder import labelled_images
 from linear_eval.features import View, decode
-from linear_eval.probe_cached import LogisticRegression, Standardise, fit_probe
+from linear_eval.probes.cached import LogisticRegression, Standardise, fit_probe
 from linear_eval.task import balanced_order
 from train_distillation.teachers import Tower
 from utils.cli import UserError
@@ -80,7 +80,7 @@ def embed(tower: Tower, images: Images, distortion: Distortion, seed: Any, draw:
 
 
 def fit_head(embeddings: Tensor, labels: Tensor, classes: int, seed: int) -> Head:
-    """The probe of protocol `cached` (`linear_eval.probe_cached`) on unit rows: students are trained to give
+    """The probe of protocol `cached` (`linear_eval.probes.cached`) on unit rows: students are trained to give
     directions, and their lengths mean nothing."""
     unit = F.normalize(embeddings, dim=1)
     if labels.bincount().max() > 1:

@@ -9,7 +9,7 @@ from torchvision.models import resnet18
 
 from analysis.pictures import grad_cam as command
 from analysis.pictures.grad_cam import agreement, class_scores, grad_cam, last_map, shuffled
-from linear_eval.probe_cached import fit_probe
+from linear_eval.probes.cached import fit_probe
 from models import random_encoder
 from utils.cli import UserError
 

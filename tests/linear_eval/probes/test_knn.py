@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from linear_eval.probe_knn import nearest_neighbours
+from linear_eval.probes.knn import nearest_neighbours
 
 
 def clouds(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torchvision import transforms
 
-from linear_eval import probe_paper
 from linear_eval.baselines import raw_pixels
 from linear_eval.features import View
-from linear_eval.large.moco import MOCO
-from linear_eval.probe_paper import fit_linear, train_linear
+from linear_eval.probes import paper
+from linear_eval.probes.moco import MOCO
+from linear_eval.probes.paper import fit_linear, train_linear
 from linear_eval.protocols import PROTOCOLS
 from linear_eval.rows import Row
 from tests.files import user_error
@@ -55,5 +55,5 @@ def test_it_is_for_encoders_of_224():
     protocol.check(Row("r50", raw_pixels, {}, View(256, 224)))
     user_error("protocol moco-linear takes random crops of 224×224 pixels; small sees 64×64", protocol.check,
                Row("small", raw_pixels, {}))
-    assert protocol.recipe.settings["lr"] == 30 and PROTOCOLS["paper"].recipe is probe_paper.PAPER
+    assert protocol.recipe.settings["lr"] == 30 and PROTOCOLS["paper"].recipe is paper.PAPER
     assert np.isclose(protocol.recipe.settings["decay"], 0.1)

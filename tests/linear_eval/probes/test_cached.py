@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from linear_eval.probe_cached import BOUND, LogisticRegression, Standardise, best, choose_l2, fit_probe, split_held_out
+from linear_eval.probes.cached import BOUND, LogisticRegression, Standardise, best, choose_l2, fit_probe, split_held_out
 from tests.files import user_error
 
 

@@ -8,7 +8,7 @@ accuracy on the middle 224×224 at 256, after the last epoch. Weights begin as N
 import torch
 from torchvision import transforms
 
-from linear_eval.probe_paper import DECAY_AT, EPOCHS, Recipe
+from linear_eval.probes.paper import DECAY_AT, EPOCHS, Recipe
 
 SIZE, BATCH_SIZE, LEARNING_RATE, MOMENTUM, DECAY = 224, 256, 30.0, 0.9, 0.1
 MOCO = Recipe(

@@ -2,10 +2,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from linear_eval import probe_paper
 from linear_eval.baselines import mean_colours, raw_pixels
 from linear_eval.features import encoder_features
-from linear_eval.probe_paper import RandomViews, train_linear
+from linear_eval.probes import paper
+from linear_eval.probes.paper import RandomViews, train_linear
 from models import random_encoder
 from tests.files import user_error
 
@@ -25,18 +25,18 @@ def test_uses_the_papers_settings(task, monkeypatch):
             used.setdefault("rates", []).append(round(self.param_groups[0]["lr"], 10))
             return super().step(closure)
 
-    class Loader(probe_paper.DataLoader):
+    class Loader(paper.DataLoader):
         def __init__(self, dataset, batch_size, **settings):
             used["batch_size"] = batch_size
             super().__init__(dataset, batch_size, **settings)
 
     monkeypatch.setattr(torch.optim, "Adam", Adam)
-    monkeypatch.setattr(probe_paper, "DataLoader", Loader)
+    monkeypatch.setattr(paper, "DataLoader", Loader)
     paths, labels = task.train.paths[::8], task.train.labels[::8]
     train_linear(mean_colours, paths, labels, 3, seed=0, device=CPU)
     assert (used["lr"], used["betas"], used["batch_size"]) == (1e-3, (0.5, 0.999), 128)
     assert used["rates"] == [1e-3] * 60 + [2e-4] * 20 + [4e-5] * 20
-    crop, flip = probe_paper.TRAIN_VIEW.transforms
+    crop, flip = paper.TRAIN_VIEW.transforms
     assert (crop.size, crop.scale, flip.p) == ((64, 64), (0.08, 1), 0.5)
 
 

@@ -1,6 +1,6 @@
 """Protocol `cached` for features that would fill the memory: the same probe, the features read in parts.
 
-The 2,048 features of ImageNet's 1.28 million images are 10.5 GB, and the probe of `probe_cached` works on copies of
+The 2,048 features of ImageNet's 1.28 million images are 10.5 GB, and the probe of `cached` works on copies of
 them. Here each pass goes over the memory map that `extract` left, PART rows at a time, on the device of the labels.
 """
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from linear_eval.probe_cached import PART, LinearProbe, LogisticRegression, Standardise, fit_probe
+from linear_eval.probes.cached import PART, LinearProbe, LogisticRegression, Standardise, fit_probe
 
 LARGE = 2 << 30  # bytes of features that are streamed, not copied
 
@@ -65,5 +65,5 @@ class StreamedRegression(LogisticRegression):
 
 
 def fit_streamed(features: Tensor, labels: Tensor, classes: int, seed: int) -> LinearProbe:
-    """`probe_cached.fit_probe`, on the device of the labels, with the features where they are."""
+    """`cached.fit_probe`, on the device of the labels, with the features where they are."""
     return fit_probe(Rows(features, labels.device), labels, classes, seed, StreamedRegression)

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from linear_eval import protocols
-from linear_eval.large import streamed
-from linear_eval.large.streamed import Rows, StreamedRegression, fit_streamed
-from linear_eval.probe_cached import LogisticRegression, Standardise, fit_probe
-from tests.linear_eval.test_probe_cached import planted
+from linear_eval.probes import streamed
+from linear_eval.probes.cached import LogisticRegression, Standardise, fit_probe
+from linear_eval.probes.streamed import Rows, StreamedRegression, fit_streamed
+from tests.linear_eval.probes.test_cached import planted
 
 
 @pytest.fixture
 def parts(monkeypatch):
     """Parts of 64 rows."""
     monkeypatch.setattr(streamed, "PART", 64)
-    monkeypatch.setattr("linear_eval.probe_cached.PART", 64)
+    monkeypatch.setattr("linear_eval.probes.cached.PART", 64)
 
 
 @pytest.mark.parametrize("l2", [1.0, 1e-3])

@@ -1,1 +1,0 @@
-"""Probes at the scale of ImageNet-1k."""
