@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
-from models.small_alexnet import check_width
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
 
@@ -26,7 +25,7 @@ class ResNet18(nn.Module):
     stem: 3 is a 3×3 convolution of stride 1 without pooling, for small inputs; 7 is torchvision's 7×7 of stride 2 and
     pooling. `width` multiplies every channel count but the inputs' and outputs'. Inputs of 3 channels are taken for
     images: of 32 pixels with CIFAR-10's normalisation or, with the large stem, 224 with ImageNet's; others come
-    normalised. Raises UserError for another stem, no channels, or a width outside `check_width`.
+    normalised. Raises UserError for another stem, no channels, or a width outside 1/8 to 4.
     """
 
     INTERPOLATION = "bilinear"
@@ -35,7 +34,8 @@ class ResNet18(nn.Module):
 
     def __init__(self, channels: int = 3, stem: int = 3, width: float = 1.0, out_dim: int = 128):
         super().__init__()
-        check_width(width)
+        if not 1 / 8 <= width <= 4:  # torch's backward pass on CPUs overwrites memory with fewer than 8 channels
+            raise UserError(f"a ResNet-18's width must lie between 1/8 and 4, not {width:g}")
         if stem not in NORMALISED or channels < 1:
             raise UserError(f"a ResNet-18 has a stem of 3 or 7 pixels and 1 channel or more, not {stem} and {channels}")
         self.channels, self.stem, self.width = channels, stem, width

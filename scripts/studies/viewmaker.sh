@@ -1,25 +1,27 @@
 #!/usr/bin/env bash
-# Do learned views teach as much as expert ones? Encoders on photos and on one noise set, with no views, expert views,
-# learned ones, both, and the hardest of four expert ones; at equal steps, and at the time that the learned ones take;
-# and with budgets from too small to too large. All are probed on the photos. A run takes about 10 minutes of a CPU
-# core; resumes run by run.
+# Do learned views teach as much as expert ones? Encoders (ResNet-18, a quarter wide, 32 pixels) with no views, expert
+# views, learned ones, both, and the hardest of four expert ones: on photos and on one noise set, at equal steps and at
+# the time that the learned ones take; budgets from too small to too large; and spoken digits and motions. Probed clean,
+# photos corrupted too. A run takes about 10 minutes of a CPU core; resumes run by run.
 #
-#   bash scripts/studies/viewmaker.sh              # downloads CIFAR-10
-#   bash scripts/studies/viewmaker.sh FOLDER       # photos of your own, with train/<class>/ and val/<class>/
+#   bash scripts/studies/viewmaker.sh                            # downloads CIFAR-10
+#   bash scripts/studies/viewmaker.sh FOLDER                     # photos of your own, with train/<class>/ and val/<class>/
+#   PARTS=sound SOUND=free-spoken-digit-dataset bash scripts/studies/viewmaker.sh
 #
 # Overrides from the environment:
 #   OUT=runs/viewmaker    folder of images and runs        RESULTS=$OUT/results    result files, tables and figures
-#   SEEDS="0 1 2"         seeds                            PARTS="steps time"      equal steps, equal time
+#   SEEDS="0 1 2"         seeds                            PARTS="steps time budgets"    also: sound sensors
 #   NOISE=dead_leaves-mixed    the noise set, empty for none
 #   ARMS="none expert learned both hard"                   BUDGETS="0.0125 0.025 0.1 0.2 0.4"    beside 0.05
 #   IMAGES=10000 STEPS=600 LIMIT=10000                     smaller for a trial; LIMIT: training images of the probe
+#   SOUND=                folder of the Free Spoken Digit Dataset, for the part sound; sensors needs the package aeon
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
-OUT="${OUT:-runs/viewmaker}" SEEDS="${SEEDS:-0 1 2}" PARTS="${PARTS:-steps time}" NOISE="${NOISE-dead_leaves-mixed}"
+OUT="${OUT:-runs/viewmaker}" SEEDS="${SEEDS:-0 1 2}" PARTS="${PARTS:-steps time budgets}" NOISE="${NOISE-dead_leaves-mixed}"
 RESULTS="${RESULTS:-$OUT/results}" ARMS="${ARMS:-none expert learned both hard}"
-BUDGETS="${BUDGETS-0.0125 0.025 0.1 0.2 0.4}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" LIMIT="${LIMIT:-10000}"
+BUDGETS="${BUDGETS-0.0125 0.025 0.1 0.2 0.4}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SOUND="${SOUND:-}" LIMIT="${LIMIT:-10000}"
 check_counts IMAGES STEPS LIMIT
 [[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
 for arm in $ARMS; do
@@ -27,63 +29,113 @@ for arm in $ARMS; do
         fail "there is no arm $arm; they are none expert learned both hard"
 done
 for part in $PARTS; do
-    [[ "$part" =~ ^(steps|time)$ ]] || fail "there is no part $part; they are steps and time"
+    [[ "$part" =~ ^(steps|time|budgets|sound|sensors)$ ]] ||
+        fail "there is no part $part; they are steps time budgets sound sensors"
 done
+[[ " $PARTS " != *" sound "* || -d "$SOUND/recordings" ]] ||
+    fail "the part sound needs SOUND=FOLDER of the Free Spoken Digit Dataset, which holds recordings/"
 [[ $# -le 1 ]] || fail "pass one folder of photos, or none to download CIFAR-10"
 [[ $# -eq 0 || (-d "$1/train" && -d "$1/val") ]] || fail "$1 needs train/<class>/ and val/<class>/"
 use_python requirements.txt
 # shellcheck disable=SC2086 # a name, or none
 [[ -z "$NOISE" ]] || check_datasets $NOISE
-if [[ $# -eq 0 ]]; then
-    set -- "$OUT/cifar10"
-    run datasets.small_photos cifar10 --output "$1"
-fi
-PHOTOS="$1"
-[[ -z "$NOISE" ]] || run generators "$NOISE" --output "$OUT/images/$NOISE" --samples "$IMAGES" --resolution 64
 
-# SET ARM OPTION ...: the recipe of all runs on one set.
+# DATA CACHE OPTION ...: the recipe of all runs.
 train_one() {
-    local set="$1" arm="$2" data="$OUT/images/$1"
+    local data="$1" cache="$2"
     shift 2
-    [[ "$set" != photos ]] || data="$PHOTOS"
-    run train_viewmaker --data "$data" --cache "$OUT/packed/$set" --views "$arm" --size 32 --width 0.25 \
+    run train_viewmaker --data "$data" ${cache:+--cache "$cache"} --encoder resnet18 --width 0.25 \
         --view_width 0.25 --view_blocks 2 --batch_size 125 --optimizer muon --lr 0.001 --warmup_steps 20 --cosine "$@"
 }
+
+# SET: the folder of photos, or of noise.
+folder() { if [[ "$1" == photos ]]; then echo "$PHOTOS"; else echo "$OUT/images/$1"; fi; }
 
 # SET ARM: steps a second, measured once.
 speed() {
     local file="$OUT/speed/$1-$2"
     if [[ ! -s "$file" ]]; then
         mkdir -p "$OUT/speed"
-        train_one "$1" "$2" --output "$OUT/speed/none" --profile 10 | awk '/ steps\/s,/ {print $1}' >"$file.tmp"
+        train_one "$(folder "$1")" "$OUT/packed/$1" --views "$2" --output "$OUT/speed/none" --profile 10 |
+            awk '/ steps\/s,/ {print $1}' >"$file.tmp"
         mv "$file.tmp" "$file"
     fi
     cat "$file"
 }
 
-for seed in $SEEDS; do
+# NAME OPTION ...: probes of the encoders in runs/NAME
+probe() {
+    local name="$1"
+    shift
+    run linear_eval.compare --encoders "$OUT/runs/$name" --random-inits 3 --features "$OUT/features" "$@"
+}
+
+# NAME DATA BATCH TASK ...: none, expert and learned views of what is no photo, probed with few labels and with all
+examples() {
+    local name="$1" data="$2" batch="$3" arm seed protocol task
+    shift 3
+    for seed in $SEEDS; do
+        for arm in none expert learned; do
+            train_one "$data" "" --views "$arm" --batch_size "$batch" --steps "$STEPS" --seed "$seed" \
+                --output "$OUT/runs/$name/$arm/seed-$seed"
+        done
+    done
+    for task in "$@"; do
+        for protocol in knn cached; do
+            probe "$name" --data "$data" --labels "$task" --protocol "$protocol" --train-limit 10% 100% \
+                --output "$RESULTS/$name-$task"
+        done
+        run linear_eval.report "$RESULTS/$name-$task" --output "$RESULTS/$name-$task"
+    done
+}
+
+for part in $PARTS; do
+    case "$part" in
+    sound)
+        run datasets.sound fsdd --source "$SOUND" --size 32 --output "$OUT/sound"
+        examples sound "$OUT/sound" 125 speaker digit
+        continue
+        ;;
+    sensors)
+        run datasets.sensors uea --output "$OUT/sensors"
+        examples sensors "$OUT/sensors" 40 class
+        continue
+        ;;
+    esac
+    if [[ $# -eq 0 ]]; then
+        set -- "$OUT/cifar10"
+        run datasets.small_photos cifar10 --output "$1"
+    fi
+    PHOTOS="$1"
+    if [[ "$part" == budgets ]]; then
+        for seed in $SEEDS; do
+            for budget in $BUDGETS; do
+                train_one "$PHOTOS" "$OUT/packed/photos" --views learned --steps "$STEPS" --seed "$seed" \
+                    --budget "$budget" --output "$OUT/runs/photos-steps/learned-$budget/seed-$seed"
+            done
+        done
+        probe photos-steps --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/photos-steps"
+        run train_viewmaker.sweep "$RESULTS/photos-steps"
+        continue
+    fi
+    [[ -z "$NOISE" ]] || run generators "$NOISE" --output "$OUT/images/$NOISE" --samples "$IMAGES" --resolution 64
     for set in photos $NOISE; do
-        for arm in $ARMS; do
-            for part in $PARTS; do
+        name="$set-$part"
+        for seed in $SEEDS; do
+            for arm in $ARMS; do
                 steps="$STEPS"
                 if [[ "$part" == time ]]; then
                     ours="$(speed "$set" "$arm")" learned="$(speed "$set" learned)"
                     steps="$(awk "BEGIN {print int($STEPS * $ours / $learned + 0.5)}")"
                 fi
-                train_one "$set" "$arm" --steps "$steps" --seed "$seed" --output "$OUT/runs/$set-$part/$arm/seed-$seed"
+                train_one "$(folder "$set")" "$OUT/packed/$set" --views "$arm" --steps "$steps" --seed "$seed" \
+                    --output "$OUT/runs/$name/$arm/seed-$seed"
             done
         done
-    done
-    for budget in $BUDGETS; do
-        train_one photos learned --steps "$STEPS" --seed "$seed" --budget "$budget" \
-            --output "$OUT/runs/photos-steps/learned-$budget/seed-$seed"
+        probe "$name" --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/$name"
+        run linear_eval.report "$RESULTS/$name" --output "$RESULTS/$name"
+        run linear_eval.robustness.measure --data "$PHOTOS" --encoders "$OUT/runs/$name" --train-limit "$LIMIT" \
+            --val-limit 1000 --random-inits 3 --features "$OUT/features" --output "$RESULTS/$name-corrupted"
+        run linear_eval.robustness "$RESULTS/$name-corrupted" --output "$RESULTS/$name-corrupted"
     done
 done
-
-for folder in "$OUT"/runs/*; do
-    name="$(basename "$folder")"
-    run linear_eval.compare --data "$PHOTOS" --encoders "$folder" --train-limit "$LIMIT" --random-inits 3 \
-        --features "$OUT/features" --output "$RESULTS/$name"
-    run linear_eval.report "$RESULTS/$name" --output "$RESULTS/$name"
-done
-[[ -z "$BUDGETS" ]] || run train_viewmaker.sweep "$RESULTS/photos-steps"

@@ -65,8 +65,8 @@ def test_shares_of_the_labels_and_one_subject(data):
 
 def test_features_of_an_encoder_are_kept_and_taken_at_any_layer(data, tmp_path):
     task = load_task(data)
-    model = ResNet18(channels=2, width=0.05).initialize(0).eval()
-    for layer, dimensions in (("avgpool", 26), ("layer4:flat", 26), ("layer3:flat", 13 * 4), ("layer3", 13)):
+    model = ResNet18(channels=2, width=0.125).initialize(0).eval()
+    for layer, dimensions in (("avgpool", 64), ("layer4:flat", 64), ("layer3:flat", 32 * 4), ("layer3", 32)):
         row = network_row("mine", model, CPU, layer, "float32", kind="encoder")
         features = extract(row, task.val, CPU, cache=tmp_path / "features")
         assert features.shape == (18, dimensions)
@@ -80,7 +80,7 @@ def test_features_of_an_encoder_are_kept_and_taken_at_any_layer(data, tmp_path):
 @pytest.mark.parametrize("protocol", ["cached", "knn"])
 def test_frozen_means_frozen(data, protocol):
     """A probe changes neither weights nor running statistics, also of a network that something left in training."""
-    model = ResNet18(channels=2, width=0.05).initialize(0)
+    model = ResNet18(channels=2, width=0.125).initialize(0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     row = network_row("mine", model, CPU, None, "float32", kind="encoder")
     task = load_task(data)
@@ -112,9 +112,9 @@ def test_what_does_not_fit(data, folder):
 
     user_error("raw pixels are of images; the baselines of stored examples are raw values", known, task,
                baseline_row("raw pixels"))
-    user_error("takes inputs of 3 channels, and those of .* have 2", known, task, random_row(0, CPU, width=0.05))
+    user_error("takes inputs of 3 channels, and those of .* have 2", known, task, random_row(0, CPU, width=0.125))
     user_error("protocol paper is for images", known, task, baseline_row("raw values"), "paper")
-    for row in (baseline_row("raw values"), random_row(0, CPU, None, 0.05, "ResNet18", channels=2)):
+    for row in (baseline_row("raw values"), random_row(0, CPU, None, 0.125, "ResNet18", channels=2)):
         user_error("not made for images, which have 3 channels", known, photos, row)
     user_error("--labels and --only are for stored examples", load_task, folder, labels="word")
 
@@ -126,17 +126,17 @@ def test_commands(data, tmp_path, end, monkeypatch):
         assert code == 0, err
         return out
 
-    call(main, "--data", data, "--labels", "voice", "--random-init", "--architecture", "ResNet18", "--width", 0.05,
+    call(main, "--data", data, "--labels", "voice", "--random-init", "--architecture", "ResNet18", "--width", 0.125,
          "--train-limit", "50%", "--output", tmp_path / "one.json", "--features", tmp_path / "f", "--baselines")
     result = json.loads((tmp_path / "one.json").read_text())
     assert (result["channels"], result["stem"], result["architecture"]) == (2, 3, "ResNet18")
     assert result["counts"]["train"] == 18
     assert [row["encoder"] for row in result["baselines"]] == ["raw values", "mean spectrum"]
     (tmp_path / "mine").mkdir()
-    save_encoder(ResNet18(channels=2, width=0.05).initialize(1), tmp_path / "mine/encoder.pth")
+    save_encoder(ResNet18(channels=2, width=0.125).initialize(1), tmp_path / "mine/encoder.pth")
     call(compare.main, "--data", data, "--encoders", tmp_path / "mine", "--random-inits", 1, "--protocol", "knn",
          "--train-limit", "50%", 36, "--output", tmp_path / "many")
     names = {path.name for path in (tmp_path / "many").glob("*.json")}
     assert names == {f"{name}-seed-0-knn-{n}.json" for n in (18, 36)
-                     for name in ("mine", "raw-values", "mean-spectrum", "random-init-ResNet18-0.05078")}
+                     for name in ("mine", "raw-values", "mean-spectrum", "random-init-ResNet18-0.125")}
     assert load_examples(data).tasks == ["word", "voice"]

@@ -103,7 +103,7 @@ def test_quickstart_at_toy_size_resumes_and_writes_its_report(tmp_path):
         done = bash(ROOT / "scripts/quickstart.sh", "out", cwd=tmp_path, IMAGES="130", STEPS="2", LIMIT="50")
         assert done.returncode == 0, done.stderr
     report = (tmp_path / "out/report/README.md").read_text()
-    for picture in ("images.png", "training.png", "animals.png", "accuracy.png"):
+    for picture in ("images.png", "training.png", "animals.png", "summary.png"):
         assert f"({picture})" in report and (tmp_path / "out/report" / picture).stat().st_size > 1000
     assert "random initialisation" in report and "raw pixels" in report
     listing = done.stdout.strip().splitlines()[-1].partition("#")[0]  # the last command it suggests

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.pictures import exciting, filters, units
+from analysis.pictures import exciting, filters, summary, units
 from analysis.pictures.sheet import called
 from models import random_encoder, save_encoder
 
@@ -81,3 +81,15 @@ def test_bad_input(encoder, tmp_path, refuses):
     refuses("has no layer conv9; choose one of conv1", units, encoder, "--layer", "conv9", "--output", sheet)
     refuses("has units 0 to 4, and no 7", units, encoder, "--layer", "conv1", "--units", 7, "--output", sheet)
     refuses("is not a file", filters, tmp_path / "none.pth", "--output", sheet)
+
+
+def test_the_summary_shows_images_filters_and_chart(encoder, make_images, ended, tmp_path):
+    for name in ("noise", "photos"):
+        make_images(tmp_path / name, 20)
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "chart.png")
+    ended(summary, encoder, "--images", tmp_path / "noise", "--photos", tmp_path / "photos", "--chart",
+          tmp_path / "chart.png", "--output", tmp_path / "out.png")
+    width, height = size(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.getpixel((width - 60, 60)) == (255, 0, 0)
+    assert width > 3 * height
