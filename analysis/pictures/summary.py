@@ -22,7 +22,7 @@ ROWS = 4  # of pictures in each block
 def main() -> None:
     p = parser("python -m analysis.pictures.summary", __doc__)
     p.add_argument("encoder", metavar="ENCODER", help="encoder.pth of a network that begins with filters over colours")
-    p.add_argument("--images", required=True, metavar="SET", help="what it was trained on: a folder, or a named dataset")
+    p.add_argument("--images", required=True, metavar="SET", help="what it was trained on: folder or named dataset")
     p.add_argument("--photos", required=True, metavar="DIR", help="what it was probed on")
     p.add_argument("--chart", required=True, type=Path, metavar="FILE", help="picture of the result")
     p.add_argument("--output", required=True, type=Path, help="the picture, .png or .jpg")
