@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Do learned views teach as much as expert ones? Encoders (ResNet-18, a quarter wide, 32 pixels) with no views, expert
 # views, learned ones, both, and the hardest of four expert ones: on photos and on one noise set, at equal steps and at
-# the time that the learned ones take; budgets from too small to too large; and spoken digits and motions. Probed clean,
-# photos corrupted too. A run takes about 10 minutes of a CPU core; resumes run by run.
+# the time that the learned ones take; budgets from too small to too large; photos with a digit drawn over each, where
+# both are asked for; spoken digits and motions. Probed clean, photos corrupted too. A run takes about 10 minutes of a CPU core; resumes run by run.
 #
 #   bash scripts/studies/viewmaker.sh                            # downloads CIFAR-10
 #   bash scripts/studies/viewmaker.sh FOLDER                     # photos of your own, with train/<class>/ and val/<class>/
@@ -10,7 +10,7 @@
 #
 # Overrides from the environment:
 #   OUT=runs/viewmaker    folder of images and runs        RESULTS=$OUT/results    result files, tables and figures
-#   SEEDS="0 1 2"         seeds                            PARTS="steps time budgets"    also: sound sensors
+#   SEEDS="0 1 2"         seeds                            PARTS="steps time budgets labels"    also: sound sensors
 #   NOISE=dead_leaves-mixed    the noise set, empty for none
 #   ARMS="none expert learned both hard"                   BUDGETS="0.0125 0.025 0.1 0.2 0.4"    beside 0.05
 #   IMAGES=10000 STEPS=600 LIMIT=10000                     smaller for a trial; LIMIT: training images of the probe
@@ -19,7 +19,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
-OUT="${OUT:-runs/viewmaker}" SEEDS="${SEEDS:-0 1 2}" PARTS="${PARTS:-steps time budgets}" NOISE="${NOISE-dead_leaves-mixed}"
+OUT="${OUT:-runs/viewmaker}" SEEDS="${SEEDS:-0 1 2}" PARTS="${PARTS:-steps time budgets labels}" NOISE="${NOISE-dead_leaves-mixed}"
 RESULTS="${RESULTS:-$OUT/results}" ARMS="${ARMS:-none expert learned both hard}"
 BUDGETS="${BUDGETS-0.0125 0.025 0.1 0.2 0.4}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SOUND="${SOUND:-}" LIMIT="${LIMIT:-10000}"
 check_counts IMAGES STEPS LIMIT
@@ -29,8 +29,8 @@ for arm in $ARMS; do
         fail "there is no arm $arm; they are none expert learned both hard"
 done
 for part in $PARTS; do
-    [[ "$part" =~ ^(steps|time|budgets|sound|sensors)$ ]] ||
-        fail "there is no part $part; they are steps time budgets sound sensors"
+    [[ "$part" =~ ^(steps|time|budgets|labels|sound|sensors)$ ]] ||
+        fail "there is no part $part; they are steps time budgets labels sound sensors"
 done
 [[ " $PARTS " != *" sound "* || -d "$SOUND/recordings" ]] ||
     fail "the part sound needs SOUND=FOLDER of the Free Spoken Digit Dataset, which holds recordings/"
@@ -70,16 +70,22 @@ probe() {
     run linear_eval.compare --encoders "$OUT/runs/$name" --random-inits 3 --features "$OUT/features" "$@"
 }
 
-# NAME DATA BATCH TASK ...: none, expert and learned views of what is no photo, probed with few labels and with all
-examples() {
-    local name="$1" data="$2" batch="$3" arm seed protocol task
-    shift 3
+# NAME DATA OPTION ...: none, expert and learned views
+three_arms() {
+    local name="$1" data="$2" arm seed
+    shift 2
     for seed in $SEEDS; do
         for arm in none expert learned; do
-            train_one "$data" "" --views "$arm" --batch_size "$batch" --steps "$STEPS" --seed "$seed" \
-                --output "$OUT/runs/$name/$arm/seed-$seed"
+            train_one "$data" "" --views "$arm" --steps "$STEPS" --seed "$seed" \
+                --output "$OUT/runs/$name/$arm/seed-$seed" "$@"
         done
     done
+}
+
+# NAME DATA TASK ...: probes of what is no photo, with few labels and with all
+probe_examples() {
+    local name="$1" data="$2" protocol task
+    shift 2
     for task in "$@"; do
         for protocol in knn cached; do
             probe "$name" --data "$data" --labels "$task" --protocol "$protocol" --train-limit 10% 100% \
@@ -93,12 +99,14 @@ for part in $PARTS; do
     case "$part" in
     sound)
         run datasets.sound fsdd --source "$SOUND" --size 32 --output "$OUT/sound"
-        examples sound "$OUT/sound" 125 speaker digit
+        three_arms sound "$OUT/sound"
+        probe_examples sound "$OUT/sound" speaker digit
         continue
         ;;
     sensors)
         run datasets.sensors uea --output "$OUT/sensors"
-        examples sensors "$OUT/sensors" 40 class
+        three_arms sensors "$OUT/sensors" --batch_size 40
+        probe_examples sensors "$OUT/sensors" class
         continue
         ;;
     esac
@@ -116,6 +124,15 @@ for part in $PARTS; do
         done
         probe photos-steps --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/photos-steps"
         run train_viewmaker.sweep "$RESULTS/photos-steps"
+        continue
+    fi
+    if [[ "$part" == labels ]]; then
+        run train_viewmaker.two_labels "$PHOTOS" --output "$OUT/two_labels"
+        three_arms labels "$OUT/two_labels/photo"
+        for task in photo digit; do
+            probe labels --data "$OUT/two_labels/$task" --train-limit "$LIMIT" --output "$RESULTS/labels-$task"
+            run linear_eval.report "$RESULTS/labels-$task" --output "$RESULTS/labels-$task"
+        done
         continue
     fi
     [[ -z "$NOISE" ]] || run generators "$NOISE" --output "$OUT/images/$NOISE" --samples "$IMAGES" --resolution 64
