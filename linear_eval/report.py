@@ -2,6 +2,7 @@
 
     python -m linear_eval.report results/photos --output results/photos
     python -m linear_eval.report a.json b.json more/ --output table
+    python -m linear_eval.report --into docs/results.md      # tables in the places that it marks
 
 Writes table.md, table.csv and accuracy.png. Results that share row, task, protocol and number of training images are
 repetitions (seeds): mean ± standard deviation and their number n. An encoder computed in two precisions has two rows,
@@ -12,8 +13,12 @@ give the same bytes.
 Where there are results on ImageNet-100 (ImageNet-1k, VTAB), it also writes imagenet100.md, .csv and .png (imagenet1k,
 vtab): ours beside the published figures, in the order of the paper's charts. Results on a part of such a task's images
 are left out of these, and named.
+
+A place for a table in a Markdown file is two lines, `<!-- table: RESULT ... -->`, paths from the working folder, and
+`<!-- end -->`. --into fills all such places of a file.
 """
 
+import argparse
 import csv
 import io
 import math
@@ -30,8 +35,9 @@ from scipy import stats
 from linear_eval.baselines import ALL
 from linear_eval.results import Cells, Condition, Result, RowKey, collect, escaped, read_results
 from linear_eval.rows import RANDOM_INIT
+from linear_eval.tables import marked
 from linear_eval.tables.paper_tables import left_out, write_paper_tables
-from utils.cli import parser, run
+from utils.cli import UserError, parser, run
 from utils.files import atomic_open, write_bytes
 
 ACROSS = 5  # panels side by side
@@ -196,11 +202,33 @@ def from_before(results: Sequence[Result]) -> list[str]:
     return older if len(older) < len(cached) else []
 
 
+def options() -> argparse.ArgumentParser:
+    """The options of the command, which are also those of a mark in a Markdown file."""
+    p = parser("python -m linear_eval.report", __doc__)
+    p.add_argument("sources", type=Path, nargs="*", metavar="RESULT", help="result files, or folders of them")
+    p.add_argument("--output", type=Path, help="folder for the tables and figures")
+    p.add_argument("--into", type=Path, metavar="FILE.md", help="Markdown file to fill the marked places of; its marks "
+                   "name the results")
+    return p
+
+
+def filled(text: str) -> str:
+    """The Markdown `text` with the tables that its marks ask for (`tables.marked`)."""
+    def table(words: list[str]) -> str:
+        args = options().parse_args(words)
+        return markdown(collect(read_results(args.sources)))
+
+    return marked.filled(text, table)
+
+
 def main() -> None:
-    options = parser("python -m linear_eval.report", __doc__)
-    options.add_argument("sources", type=Path, nargs="+", metavar="RESULT", help="result files, or folders of them")
-    options.add_argument("--output", type=Path, required=True, help="folder for the tables and figures")
-    args = options.parse_args()
+    args = options().parse_args()
+    if bool(args.into) == bool(args.output) or bool(args.into) == bool(args.sources):
+        raise UserError("pass results and an --output folder, or --into FILE.md alone")
+    if args.into:
+        write_bytes(args.into, filled(args.into.read_text()).encode())
+        print(f"{args.into}: its tables are written anew")
+        return
     results = read_results(args.sources)
     if older := from_before(results):
         print(f"warning: {len(older)} results of protocol cached, such as {older[0]}, are from before it chose its L2 "

@@ -184,3 +184,15 @@ def test_precisions_are_rows_of_their_own_that_say_so(results, tmp_path):
             for precision in ("bfloat16", "float32")} | {("raw pixels", "")}
     same = [row | {"precision": "bfloat16"} for row in results]
     assert markdown(collect(same)) == markdown(collect(results))  # one precision needs no mention
+
+
+def test_tables_go_into_the_marked_places_of_a_document(results, tmp_path, monkeypatch, end):
+    (tmp_path / "a.json").write_text(json.dumps(results[0]))
+    document = tmp_path / "doc.md"
+    document.write_text(f"# a\n\n<!-- table: {tmp_path} -->\n<!-- end -->\n")
+    monkeypatch.setattr(sys, "argv", ["report", "--into", str(document)])
+    assert end(report.main)[0] == 0
+    text = document.read_text()
+    assert f"-->\n\n{markdown(collect(results[:1]))}\n<!-- end -->\n" in text and report.filled(text) == text
+    monkeypatch.setattr(sys, "argv", ["report", "--into", str(document), "--output", "x"])
+    assert end(report.main)[0] == 1
