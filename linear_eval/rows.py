@@ -49,27 +49,33 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
 
-def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None,
-                precision: str = "auto") -> Row:
-    """The encoder file `source`, or "torchvision:NAME", a model with the weights that torchvision publishes.
+def open_encoder(source: Path | str) -> tuple[Encoder, str]:
+    """The encoder file `source`, or "torchvision:NAME", a model with the weights that torchvision publishes; and a
+    SHA-256 of its weights.
 
-    A file is a SmallAlexNet's encoder.pth, a ResNet-50's state dict, or a MoCo checkpoint of one. The name defaults to
-    the file's, or to its folder's for an encoder.pth or a checkpoint_*. Raises UserError for a file that is no encoder,
-    one that is not what was downloaded or exported, a name that torchvision has not, or a layer that is not there.
+    A file is a SmallAlexNet's encoder.pth, a ResNet's state dict, or a MoCo checkpoint. Raises UserError for a file
+    that is no encoder, one that is not what was downloaded or exported, and a name that torchvision has not.
     """
     if str(source).startswith(TORCHVISION):
         model: Encoder = Pretrained(str(source).removeprefix(TORCHVISION))
         digest = hashlib.sha256()
         for key, tensor in model.state_dict().items():
             digest.update(key.encode() + tensor.numpy().tobytes())
-        facts = {"architecture": str(source).removeprefix(TORCHVISION), "encoder_sha256": digest.hexdigest()}
-        return network_row(name or str(source), model, device, layer, precision, kind="encoder", **facts)
-    path = Path(source)
-    model = load_encoder(path)
-    found = sha256(path)
-    check_recorded(path, found)
-    return network_row(name or default_name(path), model, device, layer, precision, kind="encoder",
-                       encoder_sha256=found)
+        return model, digest.hexdigest()
+    model, found = load_encoder(source), sha256(source)
+    check_recorded(Path(source), found)
+    return model, found
+
+
+def encoder_row(source: Path | str, device: torch.device, layer: str | None = None, name: str | None = None,
+                precision: str = "auto") -> Row:
+    """A row for `open_encoder(source)`. The name defaults to the file's, or to its folder's for an encoder.pth or a
+    checkpoint_*. Raises UserError also for a layer that is not there."""
+    model, found = open_encoder(source)
+    facts = {"kind": "encoder", "encoder_sha256": found}
+    if str(source).startswith(TORCHVISION):
+        name, facts["architecture"] = name or str(source), str(source).removeprefix(TORCHVISION)
+    return network_row(name or default_name(Path(source)), model, device, layer, precision, **facts)
 
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
