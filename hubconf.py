@@ -43,10 +43,10 @@ def _ours() -> typing.Iterator[None]:
         sys.modules.update(_state.kept)
         sys.path.insert(0, str(_REPO))
         try:
-            cli = importlib.import_module("utils.cli")
-            if _REPO not in pathlib.Path(str(cli.__file__)).parents:
-                raise ImportError(f"an import hook of this environment finds utils.cli not in {_REPO}, but in "
-                                  f"{cli.__file__}; use an environment without it")
+            found = importlib.import_module("utils").__file__
+            if _REPO not in pathlib.Path(str(found)).parents:
+                raise ImportError(f"an import hook of this environment finds 'utils' not in {_REPO}, but in {found}; "
+                                  "use an environment without it")
             yield
         except Exception as error:
             if type(error).__name__ == "UserError":

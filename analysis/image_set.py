@@ -13,7 +13,7 @@ from datasets.encode import rendered
 from datasets.folder import list_images, read_rgb
 from datasets.packed import resize_and_crop
 from datasets.record import record_of
-from generators.named import make_process, named_datasets
+from generators.named import known, make_process, named_datasets
 from utils.cli import UserError
 from utils.cpus import usable_cpus
 from utils.progress import Progress
@@ -70,7 +70,7 @@ def _of_folder(source: str, count: int, seed: int, skip: int) -> tuple[str, Iter
 
 
 def _of_name(source: str, count: int, skip: int) -> tuple[str, Iterator[np.ndarray]]:
-    if source not in named_datasets():
+    if not known(source):
         raise UserError(f"{source} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a folder "
                         "of images or one of these names")
     process = make_process(source)

@@ -6,6 +6,7 @@
     python -m generators dead_leaves-oriented --scale large    # 1,300,000 at 256x256 to data/large_scale/...
     python -m generators dead_leaves-oriented --scale large --format tar       # in 1,300 tar shards
     python -m generators dead_leaves-oriented --help           # with the options of its process
+    python -m generators --process my_module:MyProcess         # of your own: see generators/outside.py
     RANK=0 WORLD_SIZE=4 python -m generators stat-spectrum     # the first of four processes that share one folder
 
 The name comes first. The same command again goes on where it stopped; a finished folder is left alone. A larger
@@ -14,8 +15,9 @@ The name comes first. The same command again goes on where it stopped; a finishe
 
 import sys
 
+from generators import outside
 from generators.command import add_writing_options, write
-from generators.named import SCALES, find, named_datasets, needs, process_class, published_size
+from generators.named import SCALES, find, known, named_datasets, needs, process_class, published_size
 from utils.cli import parser, positive_int, run
 from utils.options import add_options, from_options
 
@@ -33,11 +35,12 @@ def print_list() -> None:
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    options = parser(f"python -m generators {name}" if name in named_datasets() else "python -m generators", __doc__)
+    arguments = sys.argv[2:] if sys.argv[1:2] == ["--process"] else sys.argv[1:]
+    name = arguments[0] if arguments else "--help"
+    options = parser(f"python -m generators {name}" if known(name) else "python -m generators", __doc__)
     options.add_argument("name", help="a dataset, or 'list' to see them")
     if name == "list" or name.startswith("-"):
-        options.parse_args()  # --help, or a name that does not come first
+        options.parse_args(arguments)  # --help, or a name that does not come first
         print_list()
         return
     entry = find(name)
@@ -49,11 +52,12 @@ def main() -> None:
     fixed = {parameter: value for parameter, value in entry.parameters.items() if not needs(name, parameter)}
     add_options(options, cls, {*fixed, "resolution"}, **dict.fromkeys(entry.parameters.keys() - fixed.keys(), ""))
     add_writing_options(options)
-    args = options.parse_args()
+    args = options.parse_args(arguments)
     samples, resolution = published_size(name, args.scale)
     resolution = args.resolution if args.resolution is not None else resolution
-    args.output = args.output or f"data/{args.scale}_scale/{name}"
-    write(from_options(cls, args, resolution=resolution, **fixed), name, args.samples or samples, args)
+    args.output = args.output or f"data/{args.scale}_scale/{name.replace(':', '-')}"
+    process = from_options(cls, args, resolution=resolution, **fixed)
+    write(outside.tried(process) if ":" in name else process, name, args.samples or samples, args)
 
 
 if __name__ == "__main__":

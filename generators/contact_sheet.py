@@ -2,7 +2,7 @@
 
     python -m generators.contact_sheet stat-spectrum --output sheet.png
     python -m generators.contact_sheet dead_leaves-mixed stat-wmm --output overview.png --sheets sheets
-    python -m generators.contact_sheet data/small_scale/stat-spectrum --output sheet.png
+    python -m generators.contact_sheet data/small_scale/stat-spectrum my_module:MyProcess --output sheet.png
 
 Of named datasets the first images of --seed are rendered; of an image folder, images evenly spaced over it are shown. A
 folder that was made here carries the letter of its dataset, so a slow one can be written first and shown from there.
@@ -91,7 +91,7 @@ def save(image: Image.Image, path: Path) -> None:
 
 def main() -> None:
     p = parser("python -m generators.contact_sheet", __doc__)
-    p.add_argument("sources", nargs="+", help="dataset names or image folders")
+    p.add_argument("sources", nargs="+", help="dataset names, processes MODULE:CLASS of your own, or image folders")
     p.add_argument("--output", type=Path, required=True, help="file of the overview, .png or .jpg")
     p.add_argument("--sheets", type=Path,
                    help=f"folder for a contact sheet of each, {SHEET_ROWS * SHEET_COLUMNS} images")
@@ -108,7 +108,8 @@ def main() -> None:
         images = make(max(shown, SHEET_ROWS * SHEET_COLUMNS) if args.sheets else shown)
         blocks.append(block(label, images[:shown], args.columns))
         if args.sheets:
-            save(block(label, images, SHEET_COLUMNS), args.sheets / f"{number + 1:02d}-{label.rpartition('  ')[2]}.png")
+            sheet = f"{number + 1:02d}-{label.rpartition('  ')[2].replace(':', '-')}.png"
+            save(block(label, images, SHEET_COLUMNS), args.sheets / sheet)
     save(overview(blocks, args.across), args.output)
     print(f"{args.output}: {len(blocks)} datasets" + (f"; a sheet of each in {args.sheets}" if args.sheets else ""))
 

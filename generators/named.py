@@ -1,4 +1,7 @@
-"""The named datasets of datasets.yaml, and the processes that make them."""
+"""The named datasets of datasets.yaml, and the processes that make them.
+
+In place of a name all functions here take MODULE:CLASS, a process outside the repository (`generators.outside`).
+"""
 
 import dataclasses
 import functools
@@ -6,11 +9,12 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
 from datasets.encode import ImageProcess
+from generators import outside
 from utils.cli import UserError
 
 SCALES = {"small": (105_000, None), "large": (1_300_000, 256)}  # images, resolution (None: as published)
@@ -37,8 +41,15 @@ def named_datasets() -> dict[str, NamedDataset]:
     return {name: NamedDataset(name=name, **entry) for name, entry in entries.items()}
 
 
+def known(name: str) -> bool:
+    """Whether `name` is one of the list or has the form MODULE:CLASS."""
+    return ":" in name or name in named_datasets()
+
+
 def find(name: str) -> NamedDataset:
-    """The dataset called `name`. Raises UserError that lists the names if there is none."""
+    """The dataset called `name`. Raises UserError that lists the names if there is none (or `outside.load`)."""
+    if ":" in name:
+        return NamedDataset(name, "-", name, {}, outside.load(name).resolution, trained=False)  # a field's default
     if name not in named_datasets():
         raise UserError(f"there is no dataset called {name!r}; the names are {', '.join(named_datasets())}")
     return named_datasets()[name]
@@ -46,6 +57,8 @@ def find(name: str) -> NamedDataset:
 
 def process_class(path: str) -> type:
     """The class behind a process entry: 'dead_leaves.DeadLeaves' -> generators.dead_leaves.DeadLeaves."""
+    if ":" in path:
+        return outside.load(path)
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(f"generators.{module}"), name)
 
@@ -66,7 +79,9 @@ def published_size(name: str, scale: str = "small") -> tuple[int, int]:
 def open_parameters(name: str) -> dict[str, type]:
     """The parameters that a named dataset does not fix, with their types. Raises UserError (`find`)."""
     entry = find(name)
-    return {field.name: field.type for field in dataclasses.fields(process_class(entry.process))
+    cls = process_class(entry.process)
+    types = get_type_hints(cls)
+    return {field.name: types[field.name] for field in dataclasses.fields(cls)
             if field.name not in entry.parameters or needs(name, field.name)}
 
 
@@ -95,4 +110,5 @@ def make_process(name: str, resolution: int | None = None, seed: int = 0, encode
     entry = find(name)
     changes |= {"encoder": encoder} if needs(name, "encoder") else {}
     resolution = entry.resolution if resolution is None else resolution
-    return process_class(entry.process)(**{**entry.parameters, "resolution": resolution, "seed": seed, **changes})
+    process = process_class(entry.process)(**{**entry.parameters, "resolution": resolution, "seed": seed, **changes})
+    return outside.tried(process) if ":" in name else process

@@ -3,7 +3,7 @@
 A process is a frozen dataclass in a module of its own. Its fields are its parameters, `resolution` and `seed` among
 them, each made with `option`. `render(indices)` returns a NumPy array, uint8 [N, H, W, 3]; image i is a pure function
 of the fields and i, whatever else is asked for: draw its randomness from `utils.seeding.generator(stream_key(self),
-i)`.
+i)`. It needs no place here: `generators.outside`.
 
 Four things are for those that need them. A field that names a file or folder does not say what is in it: `contents()`
 returns {field: fingerprint}, which stands in the record of a dataset in place of the path. `chunk` is how many images a

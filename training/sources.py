@@ -13,7 +13,7 @@ from datasets.packed import packed_images, packed_shape
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import list_shards, open_shards
 from datasets.writer import describe
-from generators.named import make_process, named_datasets, needs, open_parameters, published_size, settings
+from generators.named import known, make_process, named_datasets, needs, open_parameters, published_size, settings
 from training.distributed import processes_here
 from training.images import PackedImages, RenderedImages
 from training.sharded import MixedImages, ShardedImages
@@ -35,7 +35,8 @@ def add_folder_options(p: Any) -> None:
 def add_source_options(p: Any) -> None:
     """All options about images."""
     p.add_argument("--data", required=True, help="folder of images or tar shards: generated, downloaded or your own; "
-                   "or the name of a dataset (python -m generators list), whose images are rendered while training")
+                   "the name of a dataset (python -m generators list), whose images are rendered while training; or "
+                   "MODULE:CLASS, a process of your own (generators/outside.py)")
     p.add_argument("--mix", nargs="+", default=[], metavar="DIR", help="folders of shards to mix with that of --data")
     p.add_argument("--weights", nargs="+", type=float, default=[], metavar="W", help="of --data and each --mix, how "
                    "much of an epoch is of each (default: so that all images come equally often)")
@@ -54,9 +55,9 @@ def find_source(args: argparse.Namespace, device: torch.device) -> Source:
     """What config.json says of the images, and how to open them. Raises UserError for images that are not there, and
     for options that go only with the other kind of source."""
     folder = Path(args.data).is_dir()
-    if not folder and args.data not in named_datasets():
+    if not folder and not known(args.data):
         raise UserError(f"{args.data} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a "
-                        "folder of images or one of these names")
+                        "folder of images, one of these names, or MODULE:CLASS")
     if (args.weights or args.epoch_length) and not args.mix:
         raise UserError("--weights and --epoch_length are for a mixture; pass --mix with further folders of shards")
     shards = bool(args.mix) or (folder and bool(list_shards(args.data)))

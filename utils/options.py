@@ -10,8 +10,8 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar, get_type_hints
 
 Chosen = TypeVar("Chosen")
 
@@ -28,18 +28,25 @@ def option(default: Any, help: str, choices: tuple[str, ...] | None = None, *, t
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def _about(field: dataclasses.Field) -> Mapping[str, Any]:
+    """What `option` was told of a field; a field that it did not make is an option, too."""
+    return field.metadata if "help" in field.metadata else option(field.default, "see the class").metadata
+
+
 def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[str] = (), **defaults: Any) -> None:
     """An option for each field of the dataclass `cls` but the `fixed` ones; `defaults` replace the fields'."""
     groups: dict[str, Any] = {"": parser}
+    types = get_type_hints(cls)
     for field in dataclasses.fields(cls):
-        if field.name in fixed or not field.metadata["help"]:
+        about = _about(field)
+        if field.name in fixed or not about["help"]:
             continue
-        about, default = field.metadata, defaults.get(field.name, field.default)
+        default = defaults.get(field.name, field.default)
         if about["group"] not in groups:
             groups[about["group"]] = parser.add_argument_group(about["group"])
         how: dict[str, Any] = {"action": "store_true"}
         if not isinstance(default, bool):
-            how = {"type": about["type"] or field.type, "choices": about["choices"]}
+            how = {"type": about["type"] or types[field.name], "choices": about["choices"]}
             how |= {"nargs": "*"} if isinstance(default, tuple) else {}
         groups[about["group"]].add_argument(f"--{field.name}", default=default, help=about["help"], **how)
 
@@ -47,5 +54,5 @@ def add_options(parser: argparse.ArgumentParser, cls: type, fixed: Collection[st
 def from_options(cls: type[Chosen], args: argparse.Namespace, **fixed: Any) -> Chosen:
     """A `cls` with the values of its options (`add_options`) and of `fixed`."""
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls)
-              if field.name not in fixed and field.metadata["help"]}
+              if field.name not in fixed and _about(field)["help"]}
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}, **fixed)
