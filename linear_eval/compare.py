@@ -6,12 +6,17 @@
         --protocol knn --output out
 
 An encoder is a file, a model of torchvision with its weights (torchvision:NAME), or all in a folder: encoder.pth and
-the last checkpoint_*.pth.tar wherever they lie in it, each called by its folder's name; in <name>/seed-<k>/ it is
-repetition k of <name>. One result for each, for random initialisations of the same kind and for the baselines without a
-network goes to <output>/<name>-seed-<k>-<protocol>-<images>.json. Seed k also chooses the training images and
-everything random in the probe. What is there already is left alone, so the same command goes on where it stopped, or
-adds what has been trained since. A file that holds another result (of an encoder trained anew, say) is left as it is
-and named, as is an encoder that cannot be read; the others are probed, and the exit code is 1.
+the last checkpoint_*.pth.tar wherever they lie in it. Folders say what they are:
+
+    runs/stat-wmm/encoder.pth             is called stat-wmm, seed 0
+    runs/stat-wmm/seed-1/encoder.pth      is repetition 1 of stat-wmm: tables give mean and deviation over seeds
+
+So train repetitions with `--seed 1 --output runs/stat-wmm/seed-1`. One result for each, for random initialisations of
+the same kind and for the baselines without a network goes to <output>/<name>-seed-<k>-<protocol>-<images>.json. Seed k
+also chooses the training images and everything random in the probe. What is there already is left alone, so the same
+command goes on where it stopped, or adds what has been trained since. A file that holds another result (of an encoder
+trained anew, say) is left as it is and named, as is an encoder that cannot be read; the others are probed, and the exit
+code is 1.
 """
 
 import dataclasses
@@ -26,6 +31,7 @@ from linear_eval.baselines import BASELINES
 from linear_eval.evaluate import evaluate, finished, identity
 from linear_eval.find import TORCHVISION, find_encoders
 from linear_eval.protocols import PROTOCOLS
+from linear_eval.results import width_text
 from linear_eval.rows import KIND, Row, baseline_row, encoder_row, random_row
 from linear_eval.task import Task, add_task_options, load_task, number_or_share
 from utils.cli import UserError, parser, run, whole_number
@@ -70,7 +76,7 @@ def entries(sources: Sequence[str], layer: str | None, random_inits: int, device
             kind = {key: found.row.facts[key] for key in KIND if key in found.row.facts}
             said = [] if kind["architecture"] == "SmallAlexNet" else [kind["architecture"]]
             if "width" in kind:
-                said.append(f"{kind['width']:.4g}")
+                said.append(width_text(kind["width"], kind["architecture"]))
             if kind.get("stem") == 7:
                 said.append("stem-7")
             kinds["-".join(said)] = kind

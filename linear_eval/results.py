@@ -46,6 +46,14 @@ class RowKey(NamedTuple):
 Cells = dict[tuple[RowKey, Condition], list[float]]  # accuracies of the repetitions, in percent
 
 
+def width_text(width: float, layer: str = "") -> str:
+    """A network's width as a person wrote it: results hold the channels that it came to, as a share of the published,
+    of which this is the shortest number. layer: of a `RowKey`, or the architecture."""
+    channels, exact = 512 if layer.startswith("ResNet18") else 4096, f"{width:g}"
+    texts = [exact] * (float(exact) == width) + [f"{width:.{digits}g}" for digits in range(1, 17)]
+    return next((text for text in texts if round(float(text) * channels) == round(width * channels)), exact)
+
+
 def escaped(text: object) -> str:
     """`text` as a cell of a Markdown table: without "|" and line ends, which would end the cell."""
     return " ".join(str(text).splitlines()).replace("|", r"\|")
@@ -221,7 +229,7 @@ class Setting(NamedTuple):
         images = "all training images" if self.selection == "all" else (
             f"up to {self.limit:,} training images ({self.selection})")
         features = f", {self.layer} of {self.architecture}" if self.layer else ""
-        width = f" at width {self.width:g}" if self.width not in (0, 1) else ""
+        width = f" at width {width_text(self.width, self.architecture)}" if self.width not in (0, 1) else ""
         return f"protocol {self.protocol}, {images}{features}{width}" + f", {self.precision}" * bool(self.precision)
 
     def takes(self, result: Result) -> bool:

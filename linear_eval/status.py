@@ -20,7 +20,7 @@ from pathlib import Path
 from datasets.vtab.prepared import status_line
 from datasets.vtab.tasks import GROUPS, TASKS
 from linear_eval.find import find_encoders
-from linear_eval.results import Result, Setting, family, find_results, row_of, settings, task_of
+from linear_eval.results import Result, Setting, family, find_results, row_of, settings, task_of, width_text
 from linear_eval.tables.published import in_order
 from utils.cli import UserError, parser, run
 
@@ -63,7 +63,8 @@ def table(results: Sequence[Result], encoders: Sequence[str]) -> list[str]:
     by_row: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         row = row_of(result)
-        said = [row.layer] * (row.layer not in ("", "fc6")) + [f"width {row.width:g}"] * (row.width not in (0, 1))
+        said = [row.layer] * (row.layer not in ("", "fc6"))
+        said += [f"width {width_text(row.width, row.layer)}"] * (row.width not in (0, 1))
         by_row.setdefault((row.name, f" ({', '.join(said)})" if said else ""), []).append(result)
     named = {name for name, _ in by_row}
     by_row |= {(name, ""): [] for name in encoders if name not in named}

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from datasets.corruptions.severities import CORE
-from linear_eval.report import label
 from linear_eval.results import Result, RowKey, condition_of, escaped, find_results, row_of
+from linear_eval.tables.comparison import label
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, write_bytes
 

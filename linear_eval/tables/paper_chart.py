@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 
 from linear_eval.rows import RANDOM_INIT
 from linear_eval.tables.published import Figure, in_order
-from utils.files import atomic_open
 
 UPPER = "Places"  # the paper's upper reference
 OURS, PUBLISHED = "#3b6ea5", "0.75"  # colours
+CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # behind a number, so that no line crosses it
 
 
 class Column(NamedTuple):
@@ -39,14 +39,10 @@ class Column(NamedTuple):
         return self.mean(name) - self.figures[name].value
 
 
-def bar_chart(panels: Sequence[tuple[str, Column]], path: Path) -> None:
-    """Write a PNG with a panel for each (setting, column): whiskers are standard deviations, dashed lines random
+def bar_chart(panels: Sequence[tuple[str, Column]]) -> Canvas:
+    """A figure with a panel for each (setting, column): whiskers are standard deviations, dashed lines random
     initialisation, and the triangle at the right edge is the published accuracy of Places."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
     canvas = Canvas(figsize=(11, 3.6 * len(panels)), layout="constrained")
-    FigureCanvasAgg(canvas)
     for axes, (setting, column) in zip(canvas.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         rows = in_order(column.names())
         gaps = [family != following for (family, _), (following, _) in pairwise(rows)]
@@ -74,13 +70,12 @@ def bar_chart(panels: Sequence[tuple[str, Column]], path: Path) -> None:
         axes.tick_params(axis="y", labelsize=7)
         axes.margins(x=0.01, y=0.15)
         axes.spines[["top", "right"]].set_visible(False)
-    with atomic_open(path) as file:
-        canvas.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    return canvas
 
 
 def _bar(axes: Any, place: float, height: float, text: str, colour: str, name: str, sd: float = 0) -> None:
     axes.bar(place, height, 0.4, color=colour, yerr=sd or None, error_kw={"elinewidth": 1})
     axes.annotate(text, (place, height + sd), xytext=(0, 2), textcoords="offset points", ha="center",
-                  va="bottom", fontsize=6, rotation=90)
+                  va="bottom", fontsize=6, rotation=90, bbox=CLEAR)
     if name == RANDOM_INIT:
         axes.axhline(height, color=colour, linestyle="--", linewidth=1, zorder=0)

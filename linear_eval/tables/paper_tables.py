@@ -18,6 +18,7 @@ import numpy as np
 from datasets.vtab.tasks import GROUPS, TASKS
 from linear_eval.results import Result, Setting, distinct, escaped, settings, task_of
 from linear_eval.tables.correlation import FEWEST, rank_correlation
+from linear_eval.tables.figures import FORMATS, save
 from linear_eval.tables.paper_chart import Column, bar_chart
 from linear_eval.tables.published import Figure, in_order, noise, published
 from utils.files import write_bytes
@@ -179,8 +180,8 @@ def left_out(results: Sequence[Result]) -> list[str]:
     return sorted({result["task"] for result in results if result["task"] in names and task_of(result) not in names})
 
 
-def write_paper_tables(results: Sequence[Result], output: Path) -> list[str]:
-    """Write <name>.md, .csv and .png to the folder `output` for each of imagenet100, imagenet1k and vtab that has
+def write_paper_tables(results: Sequence[Result], output: Path, formats: Sequence[str] = FORMATS[:1]) -> list[str]:
+    """Write <name>.md, .csv and a figure to the folder `output` for each of imagenet100, imagenet1k and vtab that has
     results; returns the names of the files."""
     written = []
     for name, title, sections in (("imagenet100", "ImageNet-100", imagenet_sections(results, "imagenet100")),
@@ -190,6 +191,5 @@ def write_paper_tables(results: Sequence[Result], output: Path) -> list[str]:
             write_bytes(output / f"{name}.md", markdown(title, sections).encode())
             write_bytes(output / f"{name}.csv", comma_separated(sections).encode())
             panels = [(str(section.setting), column) for section in sections for column in section.headline]
-            bar_chart(panels, output / f"{name}.png")
-            written += [f"{name}.md", f"{name}.csv", f"{name}.png"]
+            written += [f"{name}.md", f"{name}.csv", *save(bar_chart(panels), output / name, formats)]
     return written

@@ -7,6 +7,7 @@
 #   sbatch scripts/cluster/slurm_moco.sh A OUTPUT --mix B C D --epoch_length 1300000 --epochs 800
 #
 # Data and output lie where all nodes see them. `python -m train_moco.needs --help` says how long it may take.
+# TRAINER=train_align_uniform, say, starts another trainer so.
 #
 #SBATCH --job-name=moco
 #SBATCH --nodes=2
@@ -36,9 +37,11 @@ shift 2
 
 first="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"
 port=$((20000 + SLURM_JOB_ID % 20000))
-export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" # since Slurm 22.05 srun does not take it over by itself
-srun "$PYTHON" -m torch.distributed.run --nnodes="$SLURM_NNODES" --nproc-per-node="$GPUS" --rdzv-backend=c10d \
-    --rdzv-endpoint="$first:$port" --rdzv-id="$SLURM_JOB_ID" -m train_moco --data "$data" --output "$output" "$@" &
+# All CPUs of a node are its one torchrun's; since Slurm 22.05 srun does not take them over by itself.
+export SRUN_CPUS_PER_TASK=$((${SLURM_CPUS_PER_TASK:-1} * ${SLURM_NTASKS_PER_NODE:-1}))
+srun --ntasks="$SLURM_NNODES" --ntasks-per-node=1 "$PYTHON" -m torch.distributed.run --nnodes="$SLURM_NNODES" \
+    --nproc-per-node="$GPUS" --rdzv-backend=c10d --rdzv-endpoint="$first:$port" --rdzv-id="$SLURM_JOB_ID" \
+    -m "${TRAINER:-train_moco}" --data "$data" --output "$output" "$@" &
 step=$! told='' code=0
 trap 'told=yes; kill -TERM "$step"' TERM # srun passes it on, torchrun too, and the processes save
 wait "$step" || code=$?

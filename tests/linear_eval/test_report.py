@@ -3,14 +3,14 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
 
 from linear_eval import report
-from linear_eval.report import bar_chart, markdown, welch, write_report
-from linear_eval.results import collect, read_results
+from linear_eval.report import markdown, write_report
+from linear_eval.results import read_results
+from linear_eval.tables.comparison import compare
 from tests.files import user_error
 
 RANDOM = {"encoder": "random initialisation", "layer": "fc6", "width": 0.25}
@@ -41,7 +41,7 @@ def call(tmp_path, monkeypatch):
 
 
 def test_markdown(results):
-    lines = markdown(collect(results)).splitlines()
+    lines = markdown(compare(results)).splitlines()
     gap = 51.0 - 44.5
     low, high = stats.ttest_ind([50, 51, 52], [44, 45], equal_var=False).confidence_interval(0.95)
     assert lines[0] == ("| | cifar10, cached, 5,000 images | − random init | cifar10, cached, 50,000 images | "
@@ -63,22 +63,9 @@ def test_csv_says_the_same(results, tmp_path):
     assert missing["n"] == "0" and missing["accuracy_mean"] == missing["minus_random_init"] == ""
 
 
-def test_welch_needs_two_values_a_side():
-    assert welch([1.0], [1.0, 2.0]) is None and welch([1.0, 1.0], [2.0, 2.0]) == 0
-
-
-def test_welch_covers_the_truth_in_95_of_100(rounds: int = 1500):
-    random = np.random.default_rng(1)
-    hits = 0
-    for _ in range(rounds):
-        ours, theirs = random.normal(1, 2, 6), random.normal(0, 1, 10)
-        hits += abs(ours.mean() - theirs.mean() - 1) <= welch(ours.tolist(), theirs.tolist())
-    assert abs(hits / rounds - 0.95) < 0.02  # 3.5 standard errors
-
-
 def test_compares_only_equal_width_and_layer(results):
     other = [result({**RANDOM, "width": 1.0}, 55.0, init_seed=0), result({**SPECTRUM, "layer": "conv5"}, 40.0)]
-    text = markdown(collect(results + other))
+    text = markdown(compare(results + other))
     assert "| stat-spectrum (fc6, width 0.25) | 51.00 ± 1.00 (n = 3) | +6.50" in text
     assert "| stat-spectrum (conv5, width 0.25) | 40.00 (n = 1) |  |" in text  # no random initialisation at conv5
     assert "| raw pixels | 39.00 (n = 1) |  |" in text  # two random initialisations: neither is meant
@@ -90,7 +77,7 @@ def test_a_measurement_read_twice_counts_once(results, tmp_path):
         (tmp_path / f"{i}.json").write_text(json.dumps(value))
     (tmp_path / "config.json").write_text('{"epochs": 3}')  # not a result: passed over in a folder
     found = read_results([tmp_path, tmp_path / "0.json"])
-    assert markdown(collect(found)) == markdown(collect(results))
+    assert markdown(compare(found)) == markdown(compare(results))
 
 
 def test_files_do_not_depend_on_the_order_of_reading(results, tmp_path):
@@ -133,7 +120,7 @@ def test_partial_tasks_are_named_in_one_line(results, tmp_path, call, capsys):
 
 
 def test_odd_names_break_no_table():
-    lines = markdown(collect([result({"encoder": "a|b\nc"}, 40.0, task="x|y")])).splitlines()
+    lines = markdown(compare([result({"encoder": "a|b\nc"}, 40.0, task="x|y")])).splitlines()
     assert lines[0] == r"| | x\|y, cached, 5,000 images | − random init |"
     assert lines[2] == r"| a\|b c | 40.00 (n = 1) |  |"
 
@@ -153,14 +140,6 @@ def test_two_runs_of_one_cell_leave_nothing_written(results, tmp_path, call):
     assert not (tmp_path / "table").exists()
 
 
-def test_many_conditions_make_several_rows_of_panels(tmp_path):
-    cells = collect([result(SPECTRUM, 40.0, task=f"task {i}") for i in range(6)])
-    bar_chart(cells, tmp_path / "six.png")
-    bar_chart({key: cells[key] for key in list(cells)[:3]}, tmp_path / "three.png")
-    with Image.open(tmp_path / "six.png") as six, Image.open(tmp_path / "three.png") as three:
-        assert six.height == 2 * three.height and six.width < 2 * three.width
-
-
 def test_the_committed_tables_are_those_of_the_committed_results(tmp_path):
     committed = Path(__file__).parents[2] / "results" / "photos"
     write_report(read_results([committed]), tmp_path)
@@ -172,7 +151,7 @@ def test_precisions_are_rows_of_their_own_that_say_so(results, tmp_path):
     """Never a mean over both, nor a difference to the other's random initialisation."""
     mixed = [row | ({"precision": "float32" if row["seed"] else "bfloat16"} if "layer" in row else {})
              for row in results]
-    lines = markdown(collect(mixed)).splitlines()
+    lines = markdown(compare(mixed)).splitlines()
     assert lines[2].startswith("| stat-spectrum (float32) | 51.50 ± 0.71 (n = 2) | +6.50 |")
     assert lines[3].startswith("| stat-spectrum (bfloat16) | 50.00 (n = 1) | +6.00 |")
     assert [line.split("|")[1].strip() for line in lines[4:7]] == [
@@ -183,7 +162,7 @@ def test_precisions_are_rows_of_their_own_that_say_so(results, tmp_path):
             (name, precision) for name in ("stat-spectrum", "random initialisation")
             for precision in ("bfloat16", "float32")} | {("raw pixels", "")}
     same = [row | {"precision": "bfloat16"} for row in results]
-    assert markdown(collect(same)) == markdown(collect(results))  # one precision needs no mention
+    assert markdown(compare(same)) == markdown(compare(results))  # one precision needs no mention
 
 
 def test_tables_go_into_the_marked_places_of_a_document(results, tmp_path, monkeypatch, end):
@@ -193,6 +172,41 @@ def test_tables_go_into_the_marked_places_of_a_document(results, tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["report", "--into", str(document)])
     assert end(report.main)[0] == 0
     text = document.read_text()
-    assert f"-->\n\n{markdown(collect(results[:1]))}\n<!-- end -->\n" in text and report.filled(text) == text
+    assert f"-->\n\n{markdown(compare(results[:1]))}\n<!-- end -->\n" in text and report.filled(text) == text
     monkeypatch.setattr(sys, "argv", ["report", "--into", str(document), "--output", "x"])
     assert end(report.main)[0] == 1
+
+
+def test_a_single_run_has_its_standard_error_and_tasks_their_counts_and_chance(results, tmp_path):
+    one = [{**results[0], "standard_error": 0.5}, *results[3:5]]
+    lines = markdown(compare(one)).splitlines()
+    assert lines[2].startswith("| stat-spectrum | 50.00 (n = 1, s.e. 0.50) | +5.50 |")
+    assert lines[-1] == "cifar10: 10,000 validation images of 10 classes, chance 10 %."
+    write_report(one, tmp_path)
+    with open(tmp_path / "table.csv") as file:
+        assert [row["standard_error"] for row in csv.DictReader(file)] == ["0.5000", ""]
+
+
+def test_rows_and_baseline_are_chosen(results, tmp_path, monkeypatch, end):
+    (tmp_path / "results").mkdir()
+    for i, each in enumerate([*results, result({**SPECTRUM, "encoder": "stat-wmm"}, 40.0)]):
+        (tmp_path / f"results/{i}.json").write_text(json.dumps(each))
+    monkeypatch.setattr(sys, "argv", ["report", f"{tmp_path}/results", "--output", f"{tmp_path}/out", "--format", "svg",
+                                      "pdf", "--rows", "raw pixels", "stat-*", "--baseline", "stat-wmm"])
+    code, out, err = end(report.main)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith("| | cifar10, cached, 5,000 images | − stat-wmm |")
+    assert [line.split(" | ")[:3] for line in lines[2:5]] == [
+        ["| raw pixels", "39.00 (n = 1)", "-1.00"], ["| stat-spectrum", "51.00 ± 1.00 (n = 3)", "+11.00"],
+        ["| stat-wmm", "40.00 (n = 1)", ""]]
+    assert lines[5] == "" and {path.name for path in (tmp_path / "out").iterdir()} == {
+        "table.md", "table.csv", "accuracy.svg", "accuracy.pdf"}
+    monkeypatch.setattr(sys, "argv", ["report", f"{tmp_path}/results", "--output", "x", "--baseline", "none"])
+    code, _, err = end(report.main)
+    assert code == 1 and "there is no row 'none'; there are stat-spectrum" in err
+
+
+def test_a_width_is_shown_as_it_was_asked_for():
+    narrow = [result({**SPECTRUM, "width": 410 / 4096}, 40.0), result({**SPECTRUM, "width": 1.0}, 45.0)]
+    assert "| stat-spectrum (width 0.1) |" in markdown(compare(narrow))

@@ -71,9 +71,9 @@ def released(folder: Path) -> None:
 
 
 def srun(path: Path) -> None:
-    """An srun that starts its processes one after another."""
+    """An srun that starts its processes one after another; after --ntasks one more option may come."""
     write(path, b"""#!/usr/bin/env bash
-[[ "$1" != --ntasks=1 ]] || { shift; SLURM_NTASKS=1; }
+[[ "$1" != --ntasks=* ]] || { SLURM_NTASKS="${1#*=}"; shift 2; }
 [[ "$SLURM_NTASKS" != 1 ]] || SLURM_PROCID=0 exec "$@"
 for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" || exit; done
 """)

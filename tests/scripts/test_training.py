@@ -32,14 +32,45 @@ def test_main_trains_what_is_not_done(tmp_path, make_images):
 def test_a_task_of_the_slurm_array(tmp_path):
     """With an srun that starts its processes one after another."""
     smoke_fixtures.srun(tmp_path / "bin/srun")
+    smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
     done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
-                SLURM_ARRAY_TASK_ID="0", SLURM_NTASKS="2", SLURM_SUBMIT_DIR=str(ROOT), SAMPLES="1010",
+                SLURM_ARRAY_TASK_ID="0", SLURM_NTASKS="2", SLURM_SUBMIT_DIR=str(ROOT), SLURM_JOB_ID="8",
+                SLURM_NNODES="1", SLURM_GPUS_ON_NODE="2", SLURM_JOB_NODELIST="here", SAMPLES="1010",
                 OPTIONS=f"{TINY} --gpus")
     assert done.returncode == 0, done.stderr
     images = tmp_path / "data/small_scale/dead_leaves-squares"
     record = json.loads((images / "dataset.json").read_text())
     assert record["counts"]["train"] == len(list(images.rglob("*.jpg"))) == 1010
     assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()
+
+
+CALLED = """#!/usr/bin/env bash
+[[ "$*" != *--list* ]] || exec printf '%s\\n' first second
+echo "$RANK/$WORLD_SIZE $SRUN_CPUS_PER_TASK $*" >>calls
+"""
+
+
+@pytest.mark.parametrize(("scale", "written", "trainer"), [("", "--scale small --format jpg", "train_align_uniform"),
+                                                           ("large", "--scale large --format tar", "train_moco")])
+def test_the_slurm_array_writes_on_all_nodes_and_trains_on_all_gpus(tmp_path, scale, written, trainer):
+    smoke_fixtures.srun(tmp_path / "bin/srun")
+    smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
+    smoke_fixtures.write(tmp_path / "bin/python", CALLED.encode())
+    (tmp_path / "bin/python").chmod(0o755)
+    job = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS": "4",
+           "SLURM_NTASKS_PER_NODE": "2", "SLURM_CPUS_PER_TASK": "3", "SLURM_GPUS_ON_NODE": "4",
+           "SLURM_JOB_NODELIST": "here", "SLURM_SUBMIT_DIR": str(ROOT), "OPTIONS": "--seed 1"}
+    done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
+                PYTHON=f"{tmp_path}/bin/python", SCALE=scale, **job)
+    assert done.returncode == 0, done.stderr
+    data, encoder = (f"{kind}/{scale or 'small'}_scale/second" for kind in ("data", "encoders"))
+    lines = (tmp_path / "calls").read_text().splitlines()
+    assert lines[:4] == [f"{rank}/4 3 -m generators second {written} --output {data}" for rank in range(4)]
+    assert lines[4:] == 2 * ["/ 6 -m torch.distributed.run --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d "
+                             f"--rdzv-endpoint=127.0.0.1:20007 --rdzv-id=7 -m {trainer} --data {data} "
+                             f"--output {encoder} --seed 1"]
+    wrong = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, SCALE="huge", **job)
+    assert wrong.returncode == 1 and wrong.stderr == "error: SCALE=huge is not known; pass small or large\n"
 
 
 TORCHRUN = """#!/usr/bin/env bash
@@ -58,7 +89,7 @@ def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
     smoke_fixtures.write(tmp_path / "bin/python", TORCHRUN.encode())
     (tmp_path / "bin/python").chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHON": f"{tmp_path}/bin/python",
-                   "SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS": "1", "SLURM_GPUS_ON_NODE": "4",
+                   "SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_NTASKS": "1", "SLURM_GPUS_ON_NODE": "4",
                    "SLURM_JOB_NODELIST": "here", "SLURM_SUBMIT_DIR": str(ROOT), "CODE": code}
     script = [str(ROOT / "scripts/cluster/slurm_moco.sh"), "shards", "run", "--epochs", "3"]
     job = subprocess.Popen(["bash", *script], cwd=tmp_path, env=environment)
@@ -68,7 +99,7 @@ def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
         job.terminate()
     assert job.wait(60) == (143 if again else int(code))
     started, *saved = (tmp_path / "calls").read_text().splitlines()
-    assert started == ("-m torch.distributed.run --nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint="
+    assert started == ("-m torch.distributed.run --nnodes=1 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint="
                        "127.0.0.1:20007 --rdzv-id=7 -m train_moco --data shards --output run --epochs 3")
     assert saved == ["saved"] * again
     assert (tmp_path / "scontrol.log").exists() == again
