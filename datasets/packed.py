@@ -3,8 +3,9 @@
     python -m datasets.packed data/small_scale/dead_leaves-mixed
     python -m datasets.packed photos --resize 96
 
-Decoding happens once. `packed.npy` lies beside the images with a record of the files it was made from; when the folder
-changes it is made again. Training does this by itself; run it beforehand to have it ready.
+Decoding happens once. `packed.npy` lies beside the images, or in --cache, with a record of the files it was made from;
+when the folder changes it is made again. Training does this by itself, and says where; run it beforehand to have it
+ready.
 """
 
 import math
@@ -111,7 +112,7 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
                 with open(partial, "r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
         queue = iter(enumerate(paths))
-        progress = Progress(len(paths), f"packing {target.parent}", "images")
+        progress = Progress(len(paths), f"packing into {target}", "images")
         with ThreadPoolExecutor(usable_cpus()) as pool, progress:
             while chunk := list(islice(queue, IMAGES_AN_UPDATE)):
                 for (i, path), image in zip(chunk, pool.map(decode, [path for _, path in chunk]), strict=True):

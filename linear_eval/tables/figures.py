@@ -37,6 +37,7 @@ def bar_chart(comparison: Comparison) -> Figure:
     across = min(len(conditions), ACROSS)
     down = math.ceil(len(conditions) / across)
     figure = Figure(figsize=(2.2 + 3.4 * across, down * (1.2 + 0.32 * len(rows))), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.15)  # inches, so that numbers are nearer to their bars than to the next panel
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
     for axes in panels[len(conditions):]:
         axes.remove()
@@ -59,5 +60,6 @@ def bar_chart(comparison: Comparison) -> Figure:
         axes.tick_params(labelbottom=True)  # also above a panel that is not there
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)  # the first on top
+    figure.supxlabel(f"dashed: {comparison.chosen or RANDOM_INIT}; dotted: chance", fontsize=8, color="0.3")
     return figure
