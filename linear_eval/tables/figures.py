@@ -37,7 +37,7 @@ def bar_chart(comparison: Comparison) -> Figure:
     across = min(len(conditions), ACROSS)
     down = math.ceil(len(conditions) / across)
     figure = Figure(figsize=(2.2 + 3.4 * across, down * (1.2 + 0.32 * len(rows))), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.15)  # inches, so that numbers are nearer to their bars than to the next panel
+    figure.get_layout_engine().set(w_pad=0.15)  # inches: numbers nearer to their bars than to the next panel
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
     for axes in panels[len(conditions):]:
         axes.remove()

@@ -70,7 +70,8 @@ PROTOCOL=knn call train_align_uniform/linear_eval.sh data/imagenet100 cpu
 PROTOCOLS=knn GPU=cpu call linear_eval/vtab.sh
 PROTOCOL=knn RESOLUTION=32 OPTIONS="$tiny" call experiments/run.sh dead_leaves-mixed cpu
 PATH="$PWD/bin:$PATH" SLURM_ARRAY_TASK_ID=5 SLURM_NTASKS=2 SLURM_SUBMIT_DIR="$REPO" SLURM_JOB_ID=2 \
-    SLURM_NNODES=1 SLURM_GPUS_ON_NODE=2 SLURM_JOB_NODELIST=here DATA=slurm/data ENCODERS=slurm/encoders OPTIONS="$tiny --gpus" call cluster/slurm_array.sh
+    SLURM_NNODES=1 SLURM_GPUS_ON_NODE=2 SLURM_JOB_NODELIST=here DATA=slurm/data ENCODERS=slurm/encoders \
+    OPTIONS="$tiny --gpus" call cluster/slurm_array.sh
 run generators dead_leaves-mixed --resolution 32 --format tar --output shards >logs/shards.log 2>&1
 PATH="$PWD/bin:$PATH" SLURM_JOB_ID=1 SLURM_NNODES=1 SLURM_NTASKS=1 SLURM_GPUS_ON_NODE=2 SLURM_JOB_NODELIST=here \
     SLURM_SUBMIT_DIR="$REPO" call cluster/slurm_moco.sh shards slurm/moco --gpus --size 32 --batch_size 8 --groups 2 \
