@@ -36,7 +36,7 @@ if [[ $# -eq 0 ]]; then
     run datasets.small_photos tiny_imagenet --classes 100 --output "$2"
 fi
 
-# Nine tenths of the steps see views of half the side; see "Study" in the README for how the recipe was found.
+# Nine tenths of the steps see views of half the side; see docs/study.md for how the recipe was found.
 train_one() { # NAME SEED FOLDER
     run train_align_uniform --data "$3" --cache "$OUT/packed/$1" --output "$OUT/runs/$1/seed-$2" --seed "$2" \
         --width 0.25 --batch_size 125 --steps "$STEPS" --optimizer muon --lr 0.001 --warmup_steps 20 --cosine \
