@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-PAGES = {page.relative_to(ROOT).as_posix(): page.read_text() for page in [README, *sorted((ROOT / "docs").glob("*.md"))]}
+PAGES = {page.relative_to(ROOT).as_posix(): page.read_text()
+         for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 # Words of commands that would be refused as they stand: one that a reader replaces, and the name that an example adds.
 STANDS_FOR = {"NAME": "dead_leaves-mixed", "checkerboard": "dead_leaves-mixed"}

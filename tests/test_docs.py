@@ -114,7 +114,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_commands_of_results_make_what_is_committed(tmp_path, monkeypatch, end):
-    """Those that read result files alone. Of pictures it is only seen that they are written: pixels differ by version."""
+    """Those that read result files alone. Of pictures only that they are written: pixels differ by version."""
     for folder in ("results", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
@@ -128,7 +128,7 @@ def test_the_commands_of_results_make_what_is_committed(tmp_path, monkeypatch, e
     written = ["docs/results.md", "results/photos/table.md", "results/photos/table.csv", "results/photos/ranking.md",
                "results/latent_recovery/table.md", "results/robust_student/table.md"]
     for file in written:
-        assert (tmp_path / file).read_text() == (ROOT / file).read_text(), f"{file}: run the commands of docs/results.md"
+        assert (tmp_path / file).read_text() == (ROOT / file).read_text(), f"{file}: run docs/results.md's commands"
 
 
 def test_the_readme_is_short():
