@@ -113,6 +113,12 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(name), f"{link}: {sorted(anchors(name))}"
 
 
+def test_every_page_can_be_reached():
+    linked = {os.path.relpath((ROOT / page).parent / link.partition("#")[0], ROOT)
+              for page in PAGES for link in links(page)}
+    assert PAGES.keys() - {"README.md"} <= linked
+
+
 def test_the_commands_of_results_make_what_is_committed(tmp_path, monkeypatch, end):
     """Those that read result files alone. Of pictures only that they are written: pixels differ by version."""
     for folder in ("results", "docs"):
