@@ -1,8 +1,9 @@
 """README and docs: every command is understood, every block of Python runs, every link leads somewhere, and tables are
 those of the result files.
 
-Commands are started in this process, which saves importing torch for each, and end where their work would begin; those
-that only read result files run. What commands do has tests in their rooms.
+Commands are started in this process, which saves importing torch for each, and end where their work would begin. Those
+of the README's four systems run at toy size, those of docs/results.md as they are; what else commands do has tests in
+their rooms, and scripts/experiments/smoke.sh runs every script.
 """
 
 import glob
@@ -34,6 +35,15 @@ from utils.cli import Parser
 RUN_BY_A_TEST = {"README.md": 2, "docs/modalities.md": 1, "docs/processes.md": 1}  # blocks of Python
 
 
+TOY = {  # what makes a command of the README's four systems take a moment; of an option's two values the last counts
+    "train_align_uniform": "--samples 8 --batch_size 4 --steps 1 --width 0.02 --workers 1 --gpus",
+    "linear_eval": "--protocol knn --gpus",
+    "train_viewmaker": "--batch_size 4 --steps 1 --width 0.02 --view_width 0.1 --view_blocks 1 --gpus",
+    "train_distillation": "--teacher runs/leaves/encoder.pth --batch_size 4 --steps 1 --gpus",
+    "train_ica": "--batch_size 16 --steps 2 --score_samples 256 --gpus",
+}
+
+
 class Parsed(BaseException):
     """A command has understood its arguments, and its work would begin."""
 
@@ -57,14 +67,16 @@ def understood(checkers, monkeypatch):
     monkeypatch.setattr(Parser, "parse_args", and_no_further)
     monkeypatch.chdir(ROOT)
 
-    def call(module: str, arguments: Sequence[str]) -> None:
-        monkeypatch.setattr(sys, "argv", [module, *arguments])
-        with warnings.catch_warnings(), pytest.raises((Parsed, SystemExit)) as info:
-            warnings.simplefilter("ignore", RuntimeWarning)  # of runpy, that a module was imported before
-            runpy.run_module(module, run_name="__main__")
-        assert isinstance(info.value, Parsed) or info.value.code == 0  # of --help
+    return lambda module, arguments: started(monkeypatch, module, arguments)
 
-    return call
+
+def started(monkeypatch: pytest.MonkeyPatch, module: str, arguments: Sequence[str]) -> None:
+    """`python -m module arguments` in this process. Fails if that would not exit with 0."""
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with warnings.catch_warnings(), pytest.raises((Parsed, SystemExit)) as info:
+        warnings.simplefilter("ignore", RuntimeWarning)  # of runpy, that a module was imported before
+        runpy.run_module(module, run_name="__main__")
+    assert isinstance(info.value, Parsed) or info.value.code == 0
 
 
 def scripts_help(script: str) -> None:
@@ -103,6 +115,18 @@ def test_a_command_that_is_not_understood_is_noticed(understood, capsys):
     assert "--layr" in capsys.readouterr().err
 
 
+def test_the_four_systems_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for i in range(16):
+        folder = tmp_path / "PHOTOS" / ("train", "val")[i % 2] / "ab"[i // 8]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((64, 64), 10 + i).convert("RGB").save(folder / f"{i}.png")
+    ran = [words[2:] for words, alone in commands("README.md") if not alone and words[2:3] and words[2] in TOY]
+    for module, *arguments in ran:
+        started(monkeypatch, module, [*arguments, *TOY[module].split()])
+    assert {module for module, *_ in ran} == TOY.keys()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     for link in links(page):
@@ -120,7 +144,7 @@ def test_every_page_can_be_reached():
 
 
 def test_the_commands_of_results_make_what_is_committed(tmp_path, monkeypatch, end):
-    """Those that read result files alone. Of pictures only that they are written: pixels differ by version."""
+    """Those that read result files alone. Pictures are drawn and not compared: pixels differ by version."""
     for folder in ("results", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
