@@ -113,7 +113,7 @@ def options() -> argparse.ArgumentParser:
                    "'stat-*' too (default: all, best first)")
     p.add_argument("--baseline", default="", metavar="ROW", help="row that differences are taken to (default: random "
                    "initialisation)")
-    p.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS[:1], help="of figures")
+    p.add_argument("--format", nargs="+", choices=FORMATS, default=["png"], help="of figures")
     p.add_argument("--into", type=Path, metavar="FILE.md", help="Markdown file to fill the marked places of; its marks "
                    "name the results")
     return p
