@@ -35,12 +35,12 @@ def test_a_task_of_the_slurm_array(tmp_path):
     smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
     done = bash(ROOT / "scripts/cluster/slurm_array.sh", cwd=tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
                 SLURM_ARRAY_TASK_ID="0", SLURM_NTASKS="2", SLURM_SUBMIT_DIR=str(ROOT), SLURM_JOB_ID="8",
-                SLURM_NNODES="1", SLURM_GPUS_ON_NODE="2", SLURM_JOB_NODELIST="here", SAMPLES="1010",
+                SLURM_NNODES="1", SLURM_GPUS_ON_NODE="2", SLURM_JOB_NODELIST="here", SAMPLES="1012",
                 OPTIONS=f"{TINY} --gpus")
     assert done.returncode == 0, done.stderr
     images = tmp_path / "data/small_scale/dead_leaves-squares"
     record = json.loads((images / "dataset.json").read_text())
-    assert record["counts"]["train"] == len(list(images.rglob("*.jpg"))) == 1010
+    assert record["counts"]["train"] == len(list(images.rglob("*.jpg"))) == 1012
     assert (tmp_path / "encoders/small_scale/dead_leaves-squares/done.json").exists()
 
 
