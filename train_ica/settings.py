@@ -18,7 +18,7 @@ _LAPLACE, _NORMAL = _data("box", "laplace", 0.05), _data("box", "normal", 0.05)
 _GENNORM3 = _data("box", "gennorm", 0.05, exponent=(3.0,))
 _UNBOUNDED = _data("unbounded", "normal", 1.0, marginal_scale=(1.0,))
 _SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 128,
-          "steps": 2000, "score_samples": 1024}
+          "steps": 6000, "lr": 3e-3, "score_samples": 1024}
 _3DIDENT = {"encoder": "resnet18", "n": (10,), "box_min": -1.0, "box_max": 1.0, "resolution": 224, "batch_size": 512,
             "steps": 30_000, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0}
 
