@@ -19,6 +19,7 @@ from typing import Any
 from analysis.feature_space import DEFAULT, FeatureSpace, open_row
 from analysis.image_set import FEWEST, ImageSet, read_set
 from analysis.measures.every import Measured, measure
+from analysis.page import said
 from analysis.pictures.sheet import write_sheet
 from analysis.report import write_report
 from utils.cli import UserError, parser, positive_int, run, whole_number
@@ -45,13 +46,6 @@ def options() -> Any:
     return p
 
 
-def said(arguments: list[str]) -> str:
-    """The command as a reader may repeat it: paths outside the working folder by their last part only, so that a result
-    names no place of this machine."""
-    return " ".join(["python -m analysis", *(Path(word).name if Path(word).is_absolute() else word
-                                             for word in arguments)])
-
-
 def same_folder(a: str, b: str) -> bool:
     return a == b or (Path(a).is_dir() and Path(b).is_dir() and Path(a).samefile(b))
 
@@ -64,10 +58,27 @@ def read_all(args: Any) -> list[ImageSet]:
         sets.append(read_set(source, args.images, args.pixels, args.seed, args.images * other))
         if other:
             sets[-1].name += ", other images"
-    names = [one.name for one in sets]
+    names = [stem(one.name) for one in sets]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"two of the sets are called {min(twice)}; rename a folder, or pass one of them")
     return sets
+
+
+def stem(name: str) -> str:
+    """Of a set's files."""
+    return name.replace(", ", "-").replace(" ", "-").replace("/", "-")
+
+
+def check_output(folder: Path, identities: list[dict[str, Any]]) -> None:
+    """Raises UserError, before anything is measured, if `folder` keeps a result that no report holds beside these."""
+    new = {stem(one["name"]) for one in identities}
+    for path in sorted(folder.glob("*.json")):
+        record = read_json(path)
+        if isinstance(record, dict) and record.get("kind") == "analysis" and path.stem not in new:
+            same = all(record.get(key) == identities[0][key] for key in ("against_sha256", "features", "pixels"))
+            if record.get("real") or not same:
+                raise UserError(f"{path} is of another real set, feature space or size, so it cannot stand in one "
+                                "report with these; pass another --output, or delete it")
 
 
 def main() -> None:
@@ -79,18 +90,20 @@ def main() -> None:
     device = choose_device(args.gpus)
     space = FeatureSpace(open_row(args.features, device, args.layer, args.precision), device, args.cache)
     args.output.mkdir(parents=True, exist_ok=True)
-    real, *sets = (Measured(images, space) for images in read_all(args))
-    for one in [real, *sets]:
-        path = args.output / f"{one.images.name.replace('/', '-').replace(', ', '-').replace(' ', '-')}.json"
-        identity = {"name": one.images.name, "against": real.images.name, "images": len(one.images.images),
-                    "pixels": args.pixels, "images_sha256": one.images.sha256,
-                    "against_sha256": real.images.sha256, "features": one.space.facts}
+    measured = [Measured(images, space) for images in read_all(args)]
+    real = measured[0]
+    identities = [{"name": one.images.name, "against": real.images.name, "images": len(one.images.images),
+                   "pixels": args.pixels, "images_sha256": one.images.sha256,
+                   "against_sha256": real.images.sha256, "features": space.facts} for one in measured]
+    check_output(args.output, identities)
+    for one, identity in zip(measured, identities, strict=True):
+        path = args.output / f"{stem(one.images.name)}.json"
         before = read_json(path) if path.exists() else {}
         if isinstance(before, dict) and {**before, **identity} == before:
             continue
         found = measure(one, real)
         write_json(path, {"kind": "analysis", **identity, "seed": args.seed, "real": one is real, **found,
-                          "command": said(sys.argv[1:])})
+                          "command": said("analysis", sys.argv[1:])})
         write_sheet([(one.images.name, one.images.images[:SHOWN])], SHOWN // 4, path.with_suffix(".png"))
         print(f"{path}: {', '.join(f'{name} {_short(value)}' for name, value in found['measures'].items())}",
               flush=True)

@@ -45,9 +45,12 @@ def read_set(source: str, count: int, pixels: int, seed: int = 0, skip: int = 0)
     of that order to leave out first, so that a set can be compared with other images of itself. Raises UserError for
     what is neither a folder nor a name, and for fewer than FEWEST images.
     """
-    images = np.empty((count, pixels, pixels, 3), np.uint8)
-    name, original = _of_folder(source, count, seed, skip) if Path(source).is_dir() else _of_name(source, count, skip)
-    sizes, done = set(), 0
+    name, count, original = (_of_folder(source, count, seed, skip) if Path(source).is_dir()
+                             else _of_name(source, count, skip))
+    if count < FEWEST:
+        raise UserError(f"{source} gives {count} images, of which nothing can be said; pass a set of at least {FEWEST}"
+                        + f" (or a folder of {2 * FEWEST}, if it is compared with itself)" * (skip > 0))
+    images, sizes, done = np.empty((count, pixels, pixels, 3), np.uint8), set(), 0
     with Progress(count, f"images of {name}", "images") as progress, ThreadPoolExecutor(usable_cpus()) as pool:
         for part in original:
             for image, size in pool.map(lambda image: _square(image, pixels), part):
@@ -55,27 +58,25 @@ def read_set(source: str, count: int, pixels: int, seed: int = 0, skip: int = 0)
                 sizes.add(size)
                 done += 1
             progress.update(len(part))
-    if done < FEWEST:
-        raise UserError(f"{source} gives {done} images, of which nothing can be said; pass a set of at least {FEWEST}"
-                        + f" (or a folder of {2 * FEWEST}, if it is compared with itself)" * (skip > 0))
-    images = images[:done]
     return ImageSet(name, images, _notes(images, sizes, pixels))
 
 
-def _of_folder(source: str, count: int, seed: int, skip: int) -> tuple[str, Iterator[list[Path]]]:
+def _of_folder(source: str, count: int, seed: int, skip: int) -> tuple[str, int, Iterator[list[Path]]]:
+    """Its name, how many images it gives, and these in parts."""
     paths = list_images(source)
     chosen = np.sort(permutation(stable_key("analysis", seed), 0, len(paths))[skip : skip + count])
     name = str(record_of(source)["name"]) or Path(source).resolve().name
-    return name, ([paths[i] for i in chosen[start : start + PART]] for start in range(0, len(chosen), PART))
+    count = len(chosen)
+    return name, count, ([paths[i] for i in chosen[start : start + PART]] for start in range(0, count, PART))
 
 
-def _of_name(source: str, count: int, skip: int) -> tuple[str, Iterator[np.ndarray]]:
+def _of_name(source: str, count: int, skip: int) -> tuple[str, int, Iterator[np.ndarray]]:
     if not known(source):
         raise UserError(f"{source} is not a folder, nor a named dataset ({', '.join(named_datasets())}); pass a folder "
                         "of images or one of these names")
     process = make_process(source)
     numbers = range(skip, skip + count)
-    return source, (rendered(process, numbers[start : start + PART]) for start in range(0, count, PART))
+    return source, count, (rendered(process, numbers[start : start + PART]) for start in range(0, count, PART))
 
 
 def _square(image: Path | np.ndarray, pixels: int) -> tuple[np.ndarray, tuple[int, int]]:

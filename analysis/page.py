@@ -6,6 +6,7 @@ The page holds its pictures, asks nothing of a network, has no scripts, and scro
 import base64
 import html
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,13 @@ class Picture:
 
 
 Block = Text | Heading | Table | Picture
+
+
+def said(module: str, arguments: Sequence[str]) -> str:
+    """The command as a reader may repeat it: paths outside the working folder by their last part only, so that no
+    result names a place of this machine."""
+    return shlex.join(["python", "-m", module, *(Path(word).name if Path(word).is_absolute() else word
+                                                 for word in arguments)])
 
 
 def markdown(title: str, blocks: Sequence[Block], commands: Sequence[str], folder: Path) -> str:

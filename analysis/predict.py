@@ -7,6 +7,7 @@ linear_eval, and beside the paper's on ImageNet-100. For measures that have a na
 real set's is another row. Correlations are Spearman's, with a bootstrap interval over sets and p by permutation.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import INK, bare, save_figure
 from analysis.measures.every import MEASURES
-from analysis.page import Block, Picture, Table, Text, write_both
+from analysis.page import Block, Picture, Table, Text, said, write_both
 from analysis.records import Record, feature_space, read_records, value
 from linear_eval.ranking import ours, paper
 from linear_eval.results import collect, read_results
@@ -111,7 +112,7 @@ def main() -> None:
         Picture(args.output / "prediction.png", "Each measure (up) beside accuracy (across), a dot for each set, with "
                 "its rank correlation", 1)]
     write_both(args.output, "prediction", "Does it predict?", blocks,
-               ["python -m analysis.predict MEASURES --accuracies RESULTS --output FOLDER"])
+               [said("analysis.predict", sys.argv[1:])])
     print(f"{args.output}/prediction.md: {len(tests)} correlations, {below} with p < 0.05")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from analysis.figures import colours_figure, measures_figure, spectra_figure
 from analysis.measures.every import MEASURES
-from analysis.page import Block, Heading, Picture, Table, Text, write_both
+from analysis.page import Block, Heading, Picture, Table, Text, said, write_both
 from analysis.records import Record, feature_space, read_records, value
 from utils.cli import parser, run
 
@@ -65,15 +65,16 @@ def write_report(folder: Path) -> None:
         if sets:
             draw(real, sets, figures / f"{name}.png")
             blocks.append(Picture(figures / f"{name}.png", caption, own))
-    blocks += [Heading("Images")] + [
+    sheets = [
         Picture(sheet, f"{record['name']}, {record['images']:,} images measured", commands.index(record["command"]) + 1)
         for record in records if (sheet := record["file"].with_suffix(".png")).exists()]
+    blocks += [Heading("Images"), *sheets] if sheets else []
     blocks += [Heading("Measures"), Table(
         ["measure", "what it says", "definition"],
-        [[about.title, about.meaning, {"recalled": "spoken of in the paper; made precise by us", "ours": "ours"}.get(
-            about.own, about.own)] for about in MEASURES.values()], text=(1, 2))]
+        [[about.title, about.meaning, "recalled from the paper; made precise by us" if about.own == "recalled"
+          else about.own] for about in MEASURES.values()], text=(1, 2))]
     write_both(folder, "report", f"Sets of images beside {real['name']}", blocks,
-               [*commands, "python -m analysis.report FOLDER"])
+               [*commands, said("analysis.report", [str(folder)])])
 
 
 def main() -> None:

@@ -35,7 +35,8 @@ MEASURES = {
     "wavelets": Measure("Wavelet kurtosis", "the same for coefficients of a steerable pyramid", False),
     "coherence": Measure("Coherence", "share of comparisons in which a view is more like the other view of its image "
                          "than like a view of another image; 0.5 is chance", False),
-    "frechet": Measure("Fréchet distance", "between Gaussians of features; 0 means the same mean and covariance", True),
+    "frechet": Measure("Fréchet distance", "between Gaussians of features; 0 means the same mean and covariance", True,
+                       "Heusel et al. 2017, in other features"),
     "precision": Measure("Precision", "share of the set's images that lie among real ones in feature space", True,
                          "Kynkäänniemi et al. 2019"),
     "recall": Measure("Recall", "share of real images that lie among the set's", True, "Kynkäänniemi et al. 2019"),

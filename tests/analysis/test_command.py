@@ -117,6 +117,7 @@ def test_does_it_predict(place, command, refuses, tmp_path):
     (duplicates,) = (line for line in lines if line.startswith("| Duplicates"))
     assert "| +1.00 (" in volume and "| -1.00 (" not in volume and "one value" in duplicates
     assert "+0.9" in distance  # 0.1 0.1 0.3 0.3 0.5 0.5: ties
+    assert f"analysis.predict {tmp_path.name} --accuracies {tmp_path.name} --output out`" in lines[-1]
     assert (tmp_path / "out/prediction.png").stat().st_size > 1000 and (tmp_path / "out/prediction.html").is_file()
     for name in names[:2]:
         (tmp_path / f"{name}.json").unlink()
@@ -133,6 +134,23 @@ def test_bad_input(place, refuses, tmp_path, monkeypatch):
     (tmp_path / "noise").mkdir()
     shutil.copytree(place / "noise", tmp_path / "noise", dirs_exist_ok=True)
     refuses("two of the sets are called noise", analysis, tmp_path / "noise", *some, "--features", place / "small.pth")
+
+
+def test_one_report_holds_what_compares(place, arguments, command, refuses, tmp_path, monkeypatch):
+    """Results of another real set are refused before anything is measured, and so are names that give one file."""
+    out = tmp_path / "out"
+    command(analysis, place / "noise", *arguments[3:], "--output", out)
+    monkeypatch.setattr(analysis, "measure", None)
+    refuses(r"real.json is of another real set, .* pass another --output", analysis, place / "noise", "--against",
+            place / "one & only", *arguments[5:], "--output", out)
+    shutil.copytree(place / "one & only", tmp_path / "one-& only")
+    refuses("two of the sets are called one-&-only", analysis, tmp_path / "one-& only", *arguments[1:], "--output", out)
+    text = (out / "report.md").read_text()
+    assert f"python -m analysis.report {out.name}`" in text and str(tmp_path) not in text
+    for path in out.glob("*.png"):  # as where only results are kept
+        path.unlink()
+    command(report, out)
+    assert "## Images" not in (out / "report.md").read_text()
 
 
 def test_warnings():
