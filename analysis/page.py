@@ -1,6 +1,6 @@
 """A report as blocks, and the two files that are made of it: Markdown beside its figures, and one HTML page.
 
-The page holds its pictures, asks nothing of a network, has no scripts, and scrolls wide tables within themselves.
+The page holds its pictures, asks nothing of a network, has no scripts, and scrolls what is wide within itself.
 """
 
 import base64
@@ -18,8 +18,8 @@ STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 0.5rem 1rem 3rem; }
 h1, h2 { line-height: 1.2; }
-img { display: block; max-width: 100%; height: auto; background: white; }
-figure { margin: 1.5rem 0; }
+img { display: block; min-width: 38rem; max-width: 100%; height: auto; background: white; }
+figure { margin: 1.5rem 0; overflow-x: auto; }
 figcaption { font-size: 0.9em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85em; }
