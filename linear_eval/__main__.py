@@ -52,7 +52,7 @@ def options() -> Any:
     options.add_argument("--train-limit", type=number_or_share, help="training images to use, drawn by --seed: a "
                          "number, or a share such as 10%%")
     options.add_argument("--features", type=Path, default=Path("runs/features"),
-                         help="folder that keeps features for other protocols")
+                         help="folder that keeps features for other protocols, and long fits that were stopped")
     options.add_argument("--seed", type=whole_number, default=0, help="seed of all random choices of the probe")
     options.add_argument("--baselines", action="store_true", help="also probe random initialisation of the encoder's "
                          "kind, raw pixels, mean colours and a colour histogram, into the same file")

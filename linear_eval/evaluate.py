@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linear_eval.extract import extract
+from linear_eval.extract import CODE, extract
 from linear_eval.protocols import PROTOCOLS, Classify, Problem
 from linear_eval.results import check
 from linear_eval.rows import Row
@@ -26,6 +26,7 @@ from utils.cli import UserError
 from utils.devices import describe
 from utils.files import read_json
 from utils.run_folder import changes, environment
+from utils.seeding import stable_key
 
 
 def identity(task: Task, row: Row, protocol: str, train_limit: int | None, seed: int) -> dict[str, Any]:
@@ -75,8 +76,8 @@ def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cac
     A result is `identity` with the task's `family`, `accuracy` (top-1 on the whole validation set, in percent), its
     binomial `standard_error`, `correct`, what the probe settled on, and the environment. `seed` decides which training
     images a limit takes, the split the regularisation is chosen on, and everything random in protocol `paper`.
-    Features are kept in the folder `cache`, if there is one. `also` measures more with the fitted probe; what it
-    returns goes into the result.
+    Features, and what a long fit goes on from, are kept in the folder `cache`, if there is one. `also` measures more
+    with the fitted probe; what it returns goes into the result.
     """
     results = [{**identity(task, row, protocol, limit, seed), "family": task.family} for limit in train_limits]
     order = task.order(seed)
@@ -95,7 +96,7 @@ def evaluate(task: Task, row: Row, *, device: torch.device, protocol: str = "cac
         problem = Problem(row, paths, labels, len(task.classes),
                           lambda within=within: (features() if len(within) == len(chosen) else
                                                  features()[within.to(features().device)]),
-                          seed, device)
+                          seed, device, cache and cache / f"{stable_key(result, CODE):016x}.pth")
         classify, settled = PROTOCOLS[protocol].fit(problem)
         result |= accuracy(classify(queries), task.val.labels)
         result |= {"probe": settled, "environment": environment(device=describe(device)), **also(classify)}

@@ -9,6 +9,7 @@ another version of a library, makes a file of its own.
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,9 +52,9 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
             cache: Path | None = None) -> Tensor:
     """`row.features` of the images numbered `rows` (None: all) of `split`: float32 [N, D].
 
-    On `device`; on a CPU, or where they would fill half of a GPU, with a `cache` folder, a map of the file. Features
-    of a network are kept in `cache`, those of a baseline or a function of your own are not. Raises UserError if a
-    feature is not finite.
+    On `device`; on a CPU, or where they would fill half of a GPU, with a `cache` folder, a map of the file, for reading
+    alone. Features of a network are kept in `cache`, those of a baseline or a function of your own are not. Raises
+    UserError if a feature is not finite.
     """
     rows = np.arange(len(split)) if rows is None else rows
     if cache is None or row.facts.get("kind") not in ("encoder", "random_init"):
@@ -70,7 +71,9 @@ def extract(row: Row, split: Split, device: torch.device, rows: np.ndarray | Non
         with locked(path.with_name(f".{path.name}.lock"), wait=True), errors_name(path):
             if not _intact(path):  # the command that held the lock may have made it
                 _write(path, path.with_suffix(".partial"), row, split, rows, device)
-    kept = torch.from_numpy(np.load(path, mmap_mode="c"))  # "c", since torch has no read-only tensors
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch knows no read-only arrays; a map that may be written must fit in memory
+        kept = torch.from_numpy(np.load(path, mmap_mode="r"))
     if device.type == "cpu" or kept.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
         return kept
     return kept.to(device)

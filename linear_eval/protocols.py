@@ -34,6 +34,7 @@ class Problem:
     features: Callable[[], Tensor]  # of the training images: float32 [N, D], computed when called
     seed: int
     device: torch.device
+    state: Path | None = None  # a file for what a long fit of this very problem goes on from
 
 
 class Paper:
@@ -44,11 +45,12 @@ class Paper:
 
     def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
         """(the fitted probe, what it settled on)"""
-        for start in range(0, len(problem.paths), 1024):
+        begun = problem.state is not None and problem.state.exists()
+        for start in range(0, 0 if begun else len(problem.paths), 1024):
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
         linear = paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
-                                          problem.classes, problem.seed, problem.device, default_workers(),
-                                          recipe=self.recipe)
+                                    problem.classes, problem.seed, problem.device, default_workers(),
+                                    recipe=self.recipe, state=problem.state)
         return lambda features: linear(features).argmax(1), self.recipe.settings
 
     def check(self, row: Row) -> None:
@@ -76,7 +78,7 @@ class Cached:
 
     def fit(self, problem: Problem) -> tuple[Classify, dict[str, Any]]:
         features = problem.features()
-        if features.nbytes > LARGE:
+        if features.nbytes > LARGE or features.device != problem.labels.device:
             probe = fit_streamed(features, problem.labels, problem.classes, problem.seed)
         else:
             probe = fit_probe(features, problem.labels, problem.classes, problem.seed)

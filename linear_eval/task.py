@@ -8,6 +8,7 @@ examples of sound and sensors (`datasets.examples`).
 """
 
 import argparse
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -40,13 +41,14 @@ class Split:
     labels: np.ndarray  # int64 [N]
     baselines: ClassVar = tuple(BASELINES)
     channels: ClassVar = 3
-    _pixels: np.ndarray = field(init=False, repr=False)
     _decoded: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        size = SMALL_VIEW.size
-        self._pixels = np.empty((len(self.paths), size, size, 3), np.uint8)  # takes memory only as it is filled
         self._decoded = np.zeros(len(self.paths), bool)
+
+    @functools.cached_property
+    def _pixels(self) -> np.ndarray:  # not before it is needed: for ImageNet-1k 16 GB
+        return np.empty((len(self.paths), SMALL_VIEW.size, SMALL_VIEW.size, 3), np.uint8)
 
     def images(self, rows: np.ndarray | None = None, view: View = SMALL_VIEW) -> np.ndarray:
         """The images numbered `rows` (None: all) under `view`: uint8 [N, view.size, view.size, 3]."""

@@ -42,10 +42,12 @@ class Index:
         """Raises UserError for a file that holds no index, FileNotFoundError where there is none."""
         facts = read_record(path, size=int, sha256=str, images=list)
         try:
-            images = np.array(facts["images"], np.int64)
+            images = np.array(facts["images"], np.int64).reshape(-1, 3)
+            offsets, sizes, _ = images.T
+            inside = (offsets >= BLOCK) & (sizes >= 0) & (sizes <= facts["size"] - offsets)
         except (TypeError, ValueError, OverflowError):
-            images = np.empty(0)
-        if images.ndim != 2 or images.shape[1] != 3:
+            inside = np.zeros(1, bool)
+        if not inside.all():
             raise UserError(f"{path} is no index of a shard; remove it, and it is made again")
         return cls(facts["size"], facts["sha256"], images)
 

@@ -45,7 +45,7 @@ srun --ntasks="$SLURM_NNODES" --ntasks-per-node=1 "$PYTHON" -m torch.distributed
 step=$! told='' code=0
 trap 'told=yes; kill -TERM "$step"' TERM # srun passes it on, torchrun too, and the processes save
 wait "$step" || code=$?
-[ -z "$told" ] || wait "$step" || code=$?
+[ -z "$told" ] || { code=0 && wait "$step"; } || code=$?
 if [ -n "$told" ] && [ ! -e "$output/done.json" ]; then
     scontrol requeue "$SLURM_JOB_ID" || true # Slurm has done so already where the job was preempted
 fi

@@ -94,3 +94,18 @@ def test_a_choice_at_the_edge_is_warned_of(task, capsys):
     task.train.labels = np.array([0] * 20 + [1, 1, 2, 2])[np.random.default_rng(0).permutation(24)]
     evaluate(task, baseline_row("mean colours"), device=CPU)
     assert "warning: mean colours, 24 training images: no L2 weight did better than" in capsys.readouterr().err
+
+
+def test_a_long_fit_goes_on_from_a_file_of_its_own(task, tmp_path, monkeypatch):
+    """The same for the same command; another seed or number of images has another. The images are looked at once."""
+    states, decoded = [], []
+    monkeypatch.setattr(protocols, "decode", decoded.append)
+    monkeypatch.setattr(protocols.paper, "train_linear",
+                        lambda *_, state, **__: states.append(state) or torch.nn.Linear(3, 3))
+    for seed, limit, cache in ((0, None, tmp_path), (0, None, tmp_path), (1, None, tmp_path), (0, 6, tmp_path),
+                               (0, None, None)):
+        evaluate(task, baseline_row("mean colours"), device=CPU, protocol="paper", seed=seed, train_limits=[limit],
+                 cache=cache)
+        states[0].touch()
+    assert states[0] == states[1] and states[0].parent == tmp_path and len(set(states)) == 4 and states[4] is None
+    assert len(decoded) == 4

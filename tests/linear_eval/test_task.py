@@ -1,12 +1,13 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from linear_eval.features import View, decode
-from linear_eval.task import balanced_order, load_task
+from linear_eval.task import Split, balanced_order, load_task
 from tests.files import user_error
 
 
@@ -124,3 +125,9 @@ def test_names_that_are_not_utf_8(vtab_1k, folder):
 def test_a_record_whose_complete_is_no_truth_value(folder):
     (folder / "dataset.json").write_text('{"complete": "no"}')
     user_error(r"dataset\.json says that complete is 'no', not true or false", load_task, folder)
+
+
+def test_a_task_of_millions_of_images_fits_in_memory():
+    """Pixels of the small view, 12 KB an image, take none before they are asked for."""
+    many = Split([Path("one.jpg")] * 5_000_000, np.zeros(5_000_000, np.int64))
+    assert len(many) == 5_000_000

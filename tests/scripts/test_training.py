@@ -74,16 +74,18 @@ def test_the_slurm_array_writes_on_all_nodes_and_trains_on_all_gpus(tmp_path, sc
 
 
 TORCHRUN = """#!/usr/bin/env bash
-trap 'echo saved >>calls; exit 143' TERM
+trap 'echo saved >>calls; [ "$CODE" = last ] || exit 143; mkdir run; touch run/done.json; exit 0' TERM
 echo "$@" >>calls
-[ -z "$CODE" ] || exit "$CODE"
+[ -z "${CODE#last}" ] || exit "$CODE"
 while :; do sleep 0.02; done
 """
 
 
-@pytest.mark.parametrize(("code", "again"), [("", True), ("3", False), ("0", False)])
-def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
-    """Told that its time is up, it lets torchrun save first; where that ends by itself, its exit code stands."""
+@pytest.mark.parametrize(("code", "told", "exits"), [("", True, 143), ("3", False, 3), ("0", False, 0),
+                                                     ("last", True, 0)])
+def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, told, exits):
+    """Told that its time is up, it lets torchrun save first; where that ends by itself, or with the last step, its exit
+    code stands."""
     smoke_fixtures.srun(tmp_path / "bin/srun")
     smoke_fixtures.scontrol(tmp_path / "bin/scontrol")
     smoke_fixtures.write(tmp_path / "bin/python", TORCHRUN.encode())
@@ -95,11 +97,11 @@ def test_moco_under_slurm_goes_back_to_the_queue(tmp_path, code, again):
     job = subprocess.Popen(["bash", *script], cwd=tmp_path, env=environment)
     while not (tmp_path / "calls").exists():
         time.sleep(0.01)
-    if again:
+    if told:
         job.terminate()
-    assert job.wait(60) == (143 if again else int(code))
+    assert job.wait(60) == exits
     started, *saved = (tmp_path / "calls").read_text().splitlines()
     assert started == ("-m torch.distributed.run --nnodes=1 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-endpoint="
                        "127.0.0.1:20007 --rdzv-id=7 -m train_moco --data shards --output run --epochs 3")
-    assert saved == ["saved"] * again
-    assert (tmp_path / "scontrol.log").exists() == again
+    assert saved == ["saved"] * told
+    assert (tmp_path / "scontrol.log").exists() == (code == "")

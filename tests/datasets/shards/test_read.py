@@ -57,6 +57,14 @@ def test_sets_are_numbered_through(two, tmp_path):
     assert not list(two.glob("*.json")) and len(list((tmp_path / "cache").rglob("*.json"))) == 3
 
 
+def test_a_shard_without_images_among_others(two):
+    """The second time from its index."""
+    archive(two / "2.tar", [("labels.txt", b"3")])
+    archive(two / "3.tar", [("9.jpg", jpeg(60))])
+    for _ in range(2):
+        assert int(decode(open_shards([two]).places([4]))[0][0, 0, 0]) == pytest.approx(60, abs=3)
+
+
 def test_an_index_that_cannot_be_kept(two, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     user_error("is not writable, so the index of 0.tar cannot be kept there; pass --cache DIR", open_shards, [two])
@@ -99,8 +107,9 @@ def test_an_index_of_another_shard(two):
     index_of(two / "1.tar", two / "1.json")
     (two / "0.json").write_bytes((two / "1.json").read_bytes())
     user_error("0.json is the index of another shard than 0.tar; remove it|0.tar is cut off", open_shards, [two])
-    (two / "0.json").write_text('{"size": 1, "sha256": "", "images": [[1]]}')
-    user_error("is no index of a shard; remove it", open_shards, [two])
+    for row in ("[1]", "[0, 9, 1]", "[512, -9, 1]", "[512, 9, 1]", "[512, 9223372036854775807, 1]", "null"):
+        (two / "0.json").write_text(f'{{"size": 520, "sha256": "", "images": [{row}]}}')
+        user_error("is no index of a shard; remove it", open_shards, [two])
     (two / "0.tar").write_bytes((two / "1.tar").read_bytes())
     user_error("0.tar is another shard than its index is of", decode, shards.places([0]))
 

@@ -2,6 +2,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
+from linear_eval.probes import knn
 from linear_eval.probes.knn import nearest_neighbours
 
 
@@ -29,3 +30,13 @@ def test_weights_matter_and_few_images_are_enough():
     assert nearest_neighbours(x, y, 2, query).tolist() == [0]  # 20 neighbours of 3
     assert nearest_neighbours(x, y, 2, query, temperature=1e3).tolist() == [1]  # equal votes
     assert nearest_neighbours(x, y, 2, query, neighbours=1, temperature=1e3).tolist() == [0]
+
+
+def test_parts_of_any_size_agree(monkeypatch):
+    """Also parts with fewer images than there are neighbours."""
+    (x, y), (queries, _) = clouds(100, 0), clouds(50, 1)
+    whole = nearest_neighbours(x, y, 4, queries)
+    for part, asked in ((64, 20), (13, 50)):
+        monkeypatch.setattr(knn, "PART", part)
+        monkeypatch.setattr(knn, "QUERIES", asked)
+        assert (nearest_neighbours(x, y, 4, queries) == whole).double().mean() >= 0.98  # sums differ in the last digits

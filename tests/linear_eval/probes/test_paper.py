@@ -1,11 +1,13 @@
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from linear_eval.baselines import mean_colours, raw_pixels
 from linear_eval.features import encoder_features
 from linear_eval.probes import paper
-from linear_eval.probes.paper import RandomViews, train_linear
+from linear_eval.probes.moco import MOCO
+from linear_eval.probes.paper import PAPER, RandomViews, fit_linear, train_linear
 from models import random_encoder
 from tests.files import user_error
 
@@ -82,3 +84,33 @@ def test_every_image_is_seen_once_an_epoch(task, monkeypatch):
     n = len(task.train.paths)
     assert sorted(seen[1:]) == list(range(2 * n))  # the first look only measures the features' size
     assert seen[1 : n + 1] != sorted(seen[1 : n + 1])
+
+
+@pytest.mark.parametrize("recipe", [PAPER, MOCO])
+def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch, recipe):
+    """Stopped before and after each change of the rate, at epochs 3 and 4 of 5."""
+    monkeypatch.setattr(paper, "SAVE_EVERY", 0)
+    seen, x = [], torch.randn(5, 6, 8, generator=torch.Generator().manual_seed(0))
+
+    def fit(state=None, last=5):
+        def batches(epoch):
+            if epoch == last:
+                raise KeyboardInterrupt
+            seen.append(epoch)
+            return [(x[epoch], torch.arange(6) % 3), (-x[epoch], torch.arange(6) % 2)]
+
+        return fit_linear(batches, 8, 3, 0, CPU, 5, recipe, state)
+
+    state, whole = tmp_path / "kept/state.pth", fit()
+    seen.clear()
+    for last in (0, 2, 3, 4):
+        with pytest.raises(KeyboardInterrupt):
+            fit(state, last)
+    for _ in range(2):  # the second time there is nothing left to do
+        assert torch.equal(fit(state).weight, whole.weight) and seen == [0, 1, 2, 3, 4]
+
+
+def test_a_short_fit_leaves_no_file(task, tmp_path):
+    state = tmp_path / "state.pth"
+    train_linear(mean_colours, task.train.paths, task.train.labels, 3, 0, CPU, epochs=1, state=state)
+    assert not state.exists()
