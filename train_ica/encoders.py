@@ -75,8 +75,8 @@ def mlp(dim_in: int, dim: int) -> nn.Sequential:
 
 
 def cnn(dim: int, size: int) -> nn.Sequential:
-    """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 16, 32, 64, 128 channels, each with BatchNorm,
-    without which it takes twice the steps, down to 4 × 4 at 64 pixels, then two linear layers."""
+    """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 16, 32, 64, 128 channels, each with
+    BatchNorm, without which it takes twice the steps; so down to 4×4 at 64 pixels, then two linear layers."""
     channels, layers = (3, 16, 32, 64, 128), []
     for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.LeakyReLU(0.01)]
