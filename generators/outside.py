@@ -50,8 +50,8 @@ def load(path: str) -> type:
         raise UserError(f"there is no module {module} in {os.getcwd()} or on PYTHONPATH; go to its folder, or set "
                         "PYTHONPATH to it") from None
     if not isinstance(getattr(found, name, None), type):
-        raise UserError(f"there is no class {name} in {getattr(found, '__file__', module)}; correct the name, or, if you "
-                        "mean another file, rename it: a module of ours, of Python's or of a package has its name")
+        raise UserError(f"there is no class {name} in {getattr(found, '__file__', module)}; correct the name, or, if "
+                        "you mean another file, rename it: a module of ours, of Python's or of a package has its name")
     if problem := _problem(getattr(found, name)):
         raise UserError(f"{path} {problem}; a process is a frozen dataclass with resolution, seed and render(indices)")
     return getattr(found, name)
