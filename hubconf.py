@@ -128,8 +128,8 @@ class encoder:
         else:
             fits = len(images) and all(isinstance(image, PIL.Image.Image) for image in images)
         if not fits:
-            raise ValueError("features are of a PIL image, a list of them, or a tensor [N, 3, H, W], uint8 or floats in 0 "
-                             "to 1, not normalised: that is done here")
+            raise ValueError("features are of a PIL image, a list of them, or a tensor [N, 3, H, W], uint8 or floats "
+                             "in 0 to 1, not normalised: that is done here")
         x = self.transform(images) if torch.is_tensor(images) else torch.stack([self.transform(it) for it in images])
         with _ours():
             from linear_eval.features import encoder_features
