@@ -81,6 +81,8 @@ class images(torch.utils.data.Dataset):
             parameters = {**({"device": "cpu"} if "device" in open_parameters(name) else {}), **parameters}
             self._samples = published_size(name)[0] if samples is None else samples
             self._render = functools.partial(rendered, make_process(name, seed=seed, **parameters))
+        if self._samples < 1:
+            raise ValueError(f"samples must be at least 1, not {self._samples}")
         self._asked, self._parameters, self.transform = (name, samples, seed), parameters, transform
 
     def __len__(self) -> int:
@@ -118,8 +120,16 @@ class encoder:
     def features(self, images: typing.Any, layer: str | None = None) -> torch.Tensor:
         """float32 [N, D], on the CPU, of a PIL image, a list of them, or a tensor [N, 3, H, W], uint8 or float in 0..1.
         layer: one of model.LAYERS (default: the one that probes take, fc6 of a SmallAlexNet); convolutions are averaged
-        over space, or, as "conv5:flat", not."""
+        over space, or, as "conv5:flat", not. Raises ValueError for other images, such as floats of 0 to 255."""
         images = [images] if isinstance(images, PIL.Image.Image) else images
+        if torch.is_tensor(images):
+            low, high = (-0.5, 1.5) if images.is_floating_point() else (0, 255)  # an interpolation may overshoot a bit
+            fits = images.shape[1:2] == (3,) and images.ndim == 4 and low <= images.min() and images.max() <= high
+        else:
+            fits = len(images) and all(isinstance(image, PIL.Image.Image) for image in images)
+        if not fits:
+            raise ValueError("features are of a PIL image, a list of them, or a tensor [N, 3, H, W], uint8 or floats "
+                             "in 0 to 1, not normalised: that is done here")
         x = self.transform(images) if torch.is_tensor(images) else torch.stack([self.transform(it) for it in images])
         with _ours():
             from linear_eval.features import encoder_features

@@ -28,7 +28,6 @@ import dataclasses
 import importlib
 import os
 import sys
-from typing import Any
 
 import numpy as np
 
@@ -50,15 +49,16 @@ def load(path: str) -> type:
             raise
         raise UserError(f"there is no module {module} in {os.getcwd()} or on PYTHONPATH; go to its folder, or set "
                         "PYTHONPATH to it") from None
-    if problem := _problem(getattr(found, name, None)):
+    if not isinstance(getattr(found, name, None), type):
+        raise UserError(f"there is no class {name} in {getattr(found, '__file__', module)}; correct the name, or, if "
+                        "you mean another file, rename it: a module of ours, of Python's or of a package has its name")
+    if problem := _problem(getattr(found, name)):
         raise UserError(f"{path} {problem}; a process is a frozen dataclass with resolution, seed and render(indices)")
     return getattr(found, name)
 
 
-def _problem(cls: Any) -> str:
+def _problem(cls: type) -> str:
     """What keeps `cls` from being a process, "" if nothing does."""
-    if not isinstance(cls, type):
-        return "is not there, or no class"
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return "is not decorated with @dataclass(frozen=True)"
     fields = {field.name: field for field in dataclasses.fields(cls)}

@@ -55,7 +55,9 @@ def main(repo):
     assert sys.modules["utils"] is utils and repo not in sys.path
     doors = runpy.run_path(f"{repo}/hubconf.py")  # as torch.hub.list finds them
     assert {name for name in doors if callable(doors[name]) and name[0] != "_"} == {"encoder", "images", "views"}
-    for wrong in (lambda: load("images", "dead_leaf"), lambda: load("encoder", "none.pth"), lambda: random(3)):
+    for wrong in (lambda: load("images", "dead_leaf"), lambda: load("encoder", "none.pth"), lambda: random(3),
+                  lambda: load("images", "stat-wmm", 0), lambda: encoder.features(pixels.float()),
+                  lambda: encoder.features(pixels[0]), lambda: encoder.features(pixels.numpy())):
         try:
             wrong()
         except ValueError as error:
@@ -101,6 +103,7 @@ def test_images_and_features_are_those_of_the_commands(foreign):
 
 
 def test_problems_are_one_clear_line(foreign):
-    name, file, image, hook = foreign[1]
+    name, file, image, samples, *features, hook = foreign[1]
     assert "no dataset called 'dead_leaf'; the names are" in name and "none.pth is not a file" in file
+    assert "at least 1, not 0" in samples and [line[:24] for line in features] == ["features are of a PIL im"] * 3
     assert "not of int" in image and "an import hook" in hook and "use an environment without it" in hook

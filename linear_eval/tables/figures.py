@@ -61,5 +61,6 @@ def bar_chart(comparison: Comparison) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first on top
-    figure.supxlabel(f"dashed: {comparison.chosen or RANDOM_INIT}; dotted: chance", fontsize=8, color="0.3")
+    figure.supxlabel(f"dashed: {comparison.chosen or RANDOM_INIT}; dotted: chance; whiskers: standard deviation, or of "
+                     "one run standard error", fontsize=8, color="0.3")
     return figure

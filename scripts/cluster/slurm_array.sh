@@ -8,7 +8,8 @@
 #   REPO=~/noise sbatch ~/noise/scripts/cluster/slurm_array.sh         # from another folder, which is to hold them
 #
 # SCALE=small (the default) writes 105,000 images and trains by train_align_uniform; SCALE=large writes 1,300,000 of
-# 256×256 in tar shards and trains by train_moco. Training that is preempted, or whose time is nearly up, saves, goes
+# 256×256 in tar shards and trains by train_moco, on 1, 2, 4 or 8 GPUs; on others with, say,
+# OPTIONS="--groups 40 --batch_size 2560". Training that is preempted, or whose time is nearly up, saves, goes
 # back to the queue, and goes on; a task that was cut off while it wrote goes on when it is submitted again.
 # feature_vis-dead_leaves needs an encoder: make its images first (python -m generators feature_vis-dead_leaves --help),
 # or its task ends saying so.
