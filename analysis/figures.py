@@ -5,22 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.measures.every import MEASURES
 from analysis.records import Record, value
-from utils.files import atomic_open
+from utils.figures import save_figure
 
 INK, REAL = "#3b6ea5", "#b0413e"
 ACROSS = 2  # panels in a row
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """As PNG, without the time and the version, so that the same numbers give the same file."""
-    FigureCanvasAgg(figure)
-    with atomic_open(path) as file:
-        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
 
 
 def bare(axes: Any) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.view_parameters import PAPER, Recipe, draw_parameters
+from datasets.view_parameters import draw_parameters
 from datasets.views import make_views
 from utils.cli import UserError
 
 
 def pair_of_views(images: Tensor, size: int, mean: Sequence[float], std: Sequence[float], seed: int | None = None,
-                  recipe: Recipe = PAPER) -> tuple[Tensor, Tensor]:
+                  ) -> tuple[Tensor, Tensor]:
     """Two views of an image, uint8 [3, H, W], or of each of a batch, uint8 [B, 3, H, W]: float32 [3, size, size], or
     [B, 3, size, size], each, on the same device, normalised with `mean` and `std`.
 
@@ -31,6 +31,6 @@ def pair_of_views(images: Tensor, size: int, mean: Sequence[float], std: Sequenc
         seed, numbers = int(torch.randint(2**62, ())), np.arange(len(pixels))
     else:
         numbers = np.array([zlib.crc32(image.numpy()) for image in pixels.cpu()])
-    drawn = (draw_parameters(seed, 0, view, numbers, *pixels.shape[1:3], recipe) for view in (0, 1))
+    drawn = (draw_parameters(seed, 0, view, numbers, *pixels.shape[1:3]) for view in (0, 1))
     x, y = (make_views(pixels, parameters, size, mean, std) for parameters in drawn)
     return (x, y) if images.ndim == 4 else (x[0], y[0])

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from linear_eval.results import Condition, Result, RowKey, condition_of, distinct, read_results, row_of
 from linear_eval.rows import RANDOM_INIT
 from linear_eval.tables.published import noise, published
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open
+from utils.figures import save_figure
 
 PAPERS_PHOTOS = "Places"
 
@@ -82,9 +83,6 @@ def papers_panel() -> Panel:
 def chart(found: Sequence[Panel], photos: str, path: Path) -> None:
     """Our panels, and the paper's beside them. Sets stand from best to worst by their mean over our panels; those that
     we did not measure come last, by the paper's figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     paper = papers_panel()
     names: list[str] = []
     for panels in (found, [paper]):
@@ -93,7 +91,6 @@ def chart(found: Sequence[Panel], photos: str, path: Path) -> None:
         names += sorted(means, key=lambda name: -means[name])
     columns = [(panel, photos, "#3b6ea5") for panel in found] + [(paper, PAPERS_PHOTOS, "0.65")]
     figure = Figure(figsize=(1.8 + 3 * len(columns), 1.1 + 0.24 * len(names)), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, (panel, best, colour) in zip(figure.subplots(1, len(columns), sharey=True), columns, strict=True):
         for y, name in enumerate(names):
             if name not in panel.closed:
@@ -110,8 +107,7 @@ def chart(found: Sequence[Panel], photos: str, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    with atomic_open(path) as file:
-        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    save_figure(figure, path, dpi=150)
 
 
 def main() -> None:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import stats
 
 from linear_eval.results import Cells, Condition, Result, collect, family, read_results
 from linear_eval.tables.correlation import FEWEST, rank_correlation, rank_interval
 from linear_eval.tables.published import noise, published
 from utils.cli import parser, run
-from utils.files import atomic_open, write_bytes
+from utils.figures import save_figure
+from utils.files import write_bytes
 
 
 def paper() -> dict[str, float]:
@@ -77,12 +79,8 @@ def markdown(found: list[tuple[str, dict[str, float]]]) -> str:
 
 def scatter(found: list[tuple[str, dict[str, float]]], path: Path) -> None:
     """Ours against the paper's, a panel for each condition."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     theirs = paper()
     figure = Figure(figsize=(5.2 * len(found), 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, (condition, means) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
         x, y = [theirs[name] for name in means], list(means.values())
         axes.plot(x, y, "o", color="#3b6ea5")
@@ -93,8 +91,7 @@ def scatter(found: list[tuple[str, dict[str, float]]], path: Path) -> None:
         axes.set_ylabel(f"ours: {condition} (%)")
         axes.margins(x=0.2)
         axes.spines[["top", "right"]].set_visible(False)
-    with atomic_open(path) as file:
-        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+    save_figure(figure, path, dpi=120)
 
 
 def main() -> None:

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from models.small_alexnet import check_width
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
 
+LEAST = 8  # widths begin at 1/8: with fewer than 8 channels torch 2.14 writes outside its memory on CPUs
 PLANES = (64, 128, 256, 512)  # channels of the four stages at width 1
 NORMALISED = {3: ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),  # mean and deviation, by stem: CIFAR-10's
               7: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}  # and ImageNet's
@@ -34,8 +36,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, channels: int = 3, stem: int = 3, width: float = 1.0, out_dim: int = 128):
         super().__init__()
-        if not 1 / 8 <= width <= 4:  # torch's backward pass on CPUs overwrites memory with fewer than 8 channels
-            raise UserError(f"a ResNet-18's width must lie between 1/8 and 4, not {width:g}")
+        check_width(width, LEAST)
         if stem not in NORMALISED or channels < 1:
             raise UserError(f"a ResNet-18 has a stem of 3 or 7 pixels and 1 channel or more, not {stem} and {channels}")
         self.channels, self.stem, self.width = channels, stem, width

@@ -7,10 +7,10 @@ from torch.nn import functional as F
 from utils.cli import UserError
 
 
-def check_width(width: float) -> None:
-    """Raises UserError for a width outside 1/96 (one channel in the first layer) to 4 (900 million parameters)."""
-    if not 1 / 96 <= width <= 4:  # NaN is refused too
-        raise UserError(f"an encoder's width must lie between 1/96 and 4, not {width:g}")
+def check_width(width: float, least: int = 96) -> None:
+    """Raises UserError for a width outside 1/least (96: one channel in the first layer of a SmallAlexNet) to 4."""
+    if not 1 / least <= width <= 4:  # NaN is refused too
+        raise UserError(f"this encoder's width must lie between 1/{least} and 4, not {width:g}")
 
 
 class L2Norm(nn.Module):

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 
 from utils.cli import UserError, parser, run
+from utils.figures import save_figure
 from utils.files import read_record, write_bytes
 
 matplotlib.use("Agg")
@@ -92,7 +93,7 @@ def figure(groups: Groups, path: Path) -> bool:
     panels[0].legend(fontsize=8)
     chart.suptitle(f"Matched and mismatched models ({scale})", fontsize=10)
     chart.tight_layout()
-    chart.savefig(path, dpi=110, metadata={"Software": None})
+    save_figure(chart, path)
     plt.close(chart)
     return True
 

@@ -24,7 +24,8 @@ from train_viewmaker.learner import make_encoder
 from train_viewmaker.options import Options
 from training.sources import add_source_options, find_source
 from utils.cli import UserError, parser, positive_int, run
-from utils.files import atomic_open, read_record, write_json
+from utils.figures import save_figure
+from utils.files import read_record, write_json
 from utils.seeding import stable_key, uniforms
 
 matplotlib.use("Agg")
@@ -98,7 +99,8 @@ def draw_gallery(x: Tensor, deltas: list[Tensor], path: Path) -> None:
     for k in range(1, columns):
         axes[0, k].set_title(f"noise {k}", fontsize=8)
     figure.tight_layout(pad=0.2)
-    save(figure, path)
+    save_figure(figure, path)
+    plt.close(figure)
 
 
 def draw_spectrum(images: np.ndarray, deltas: np.ndarray, path: Path) -> None:
@@ -110,12 +112,7 @@ def draw_spectrum(images: np.ndarray, deltas: np.ndarray, path: Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend()
     figure.tight_layout()
-    save(figure, path)
-
-
-def save(figure: plt.Figure, path: Path) -> None:
-    with atomic_open(path) as file:
-        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path)
     plt.close(figure)
 
 

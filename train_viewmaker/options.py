@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from models import resnet18
 from models.small_alexnet import check_width
 from models.viewmaker import Viewmaker
 from training.options import COMPUTING, OPTIMISATION, TrainingOptions
@@ -55,7 +56,7 @@ class Options(TrainingOptions):
                              ("per-view", "joint"), group=COMPUTING)
 
     def __post_init__(self) -> None:
-        check_width(self.width)
+        check_width(self.width, resnet18.LEAST if self.encoder == "resnet18" else 96)
         if self.temperature == 0:
             raise UserError("--temperature must be above 0")
         self.viewmaker(1)

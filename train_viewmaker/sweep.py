@@ -14,7 +14,8 @@ import numpy as np
 
 from linear_eval.results import find_results
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open, write_bytes
+from utils.figures import save_figure
+from utils.files import write_bytes
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # after the backend is chosen
@@ -53,8 +54,7 @@ def main() -> None:
     axis.grid(alpha=0.3)
     axis.legend()
     figure.tight_layout()
-    with atomic_open(folder / "sweep.png") as file:
-        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, folder / "sweep.png")
     rows = [f"{key},{len(values)},{np.mean(values):.4f}" for key, values in [*sweep.items(), *sorted(beside.items())]]
     write_bytes(folder / "sweep.csv", "\n".join(["budget,seeds,accuracy", *rows, ""]).encode())
     print(f"{folder}: wrote sweep.png, sweep.csv; best budget {max(sweep, key=lambda key: np.mean(sweep[key])):g}")

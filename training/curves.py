@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open
+from utils.figures import save_figure
 from utils.run_folder import RunFolder
 
 matplotlib.use("Agg")
@@ -29,8 +29,7 @@ def draw_curves(metrics: list[dict[str, float]], names: Sequence[str], path: Pat
         smooth = np.convolve(values, np.ones(window) / window, "valid")
         axis.plot(steps[window - 1 :], smooth, color="C0")
         axis.set(title=name, xlabel="step")
-    with atomic_open(path) as file:
-        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path)
     plt.close(figure)
 
 

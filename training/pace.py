@@ -36,7 +36,7 @@ def main() -> None:
     args = p.parse_args()
     ratio = pace() / REFERENCE
     print(f"This will take about {args.minutes / ratio:.0f} minutes here "
-          f"({ratio:.1f} times the pace of the machine in README).")
+          f"({ratio:.1f} times the pace of the machine that README's minutes are from).")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from datasets.corruptions.severities import CORE
 from linear_eval.results import Result, RowKey, condition_of, escaped, find_results, row_of
 from linear_eval.tables.comparison import label
 from utils.cli import UserError, parser, run
-from utils.files import atomic_open, write_bytes
+from utils.figures import save_figure
+from utils.files import write_bytes
 
 Accuracies = dict[RowKey, np.ndarray]  # by row: percent, [seeds, corruptions, 5]
 
@@ -104,12 +106,8 @@ def comma_separated(found: Accuracies, names: Sequence[str]) -> str:
 
 def figure(found: Accuracies, clean: Mapping[RowKey, np.ndarray], names: Sequence[str], words: str, path: Path) -> None:
     """Left: accuracy against severity (0: clean), averaged over corruptions; right: by corruption."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = sorted(found, key=lambda row: -found[row].mean())
     drawn = Figure(figsize=(12, max(4, 1.5 + 0.35 * len(rows))), layout="constrained")
-    FigureCanvasAgg(drawn)
     left, right = drawn.subplots(1, 2, width_ratios=(1, 1.6))
     for row in rows:
         by_severity = [clean[row].mean(), *found[row].mean((0, 1))]
@@ -126,8 +124,7 @@ def figure(found: Accuracies, clean: Mapping[RowKey, np.ndarray], names: Sequenc
     right.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], rotation=60, ha="right", fontsize=8)
     right.set_yticks(range(len(rows)), [label(row, rows) for row in rows], fontsize=8)
     drawn.suptitle(words, fontsize=9)
-    with atomic_open(path) as file:
-        drawn.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    save_figure(drawn, path, dpi=150)
 
 
 def main() -> None:

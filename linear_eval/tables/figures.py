@@ -5,17 +5,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from linear_eval.baselines import ALL
 from linear_eval.rows import RANDOM_INIT
 from linear_eval.tables.comparison import Comparison
-from utils.files import atomic_open
+from utils.figures import UNDATED, save_figure
 
-FORMATS = ("png", "pdf", "svg")
-UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-           "svg": {"Date": None, "Creator": None}}
+FORMATS = tuple(UNDATED)
 ACROSS = 5  # panels side by side
 
 
@@ -23,8 +20,7 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS[:1]) -> li
     """Write `figure` to `path` with each of `formats`, as ".png", at its end; returns the names of the files."""
     files = [path.with_name(f"{path.name}.{form}") for form in formats]
     for file, form in zip(files, formats, strict=True):
-        with atomic_open(file) as target, matplotlib.rc_context({"svg.hashsalt": path.name}):
-            figure.savefig(target, format=form, dpi=150, metadata=UNDATED[form])
+        save_figure(figure, file, form, dpi=150)
     return [file.name for file in files]
 
 

@@ -2,7 +2,8 @@
 # Do learned views teach as much as expert ones? Encoders (ResNet-18, a quarter wide, 32 pixels) with no views, expert
 # views, learned ones, both, and the hardest of four expert ones: on photos and on one noise set, at equal steps and at
 # the time that the learned ones take; budgets from too small to too large; photos with a digit drawn over each, where
-# both are asked for; spoken digits and motions. Probed clean, photos corrupted too. A run takes about 10 minutes of a CPU core; resumes run by run.
+# both are asked for; spoken digits and motions. Probed clean, photos corrupted too. Takes hours on a CPU (not timed
+# yet); resumes run by run.
 #
 #   bash scripts/studies/viewmaker.sh                            # downloads CIFAR-10
 #   bash scripts/studies/viewmaker.sh FOLDER                     # photos of your own, with train/<class>/ and val/<class>/
@@ -95,46 +96,9 @@ probe_examples() {
     done
 }
 
-for part in $PARTS; do
-    case "$part" in
-    sound)
-        run datasets.sound fsdd --source "$SOUND" --size 32 --output "$OUT/sound"
-        three_arms sound "$OUT/sound"
-        probe_examples sound "$OUT/sound" speaker digit
-        continue
-        ;;
-    sensors)
-        run datasets.sensors uea --output "$OUT/sensors"
-        three_arms sensors "$OUT/sensors" --batch_size 40
-        probe_examples sensors "$OUT/sensors" class
-        continue
-        ;;
-    esac
-    if [[ $# -eq 0 ]]; then
-        set -- "$OUT/cifar10"
-        run datasets.small_photos cifar10 --output "$1"
-    fi
-    PHOTOS="$1"
-    if [[ "$part" == budgets ]]; then
-        for seed in $SEEDS; do
-            for budget in $BUDGETS; do
-                train_one "$PHOTOS" "$OUT/packed/photos" --views learned --steps "$STEPS" --seed "$seed" \
-                    --budget "$budget" --output "$OUT/runs/photos-steps/learned-$budget/seed-$seed"
-            done
-        done
-        probe photos-steps --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/photos-steps"
-        run train_viewmaker.sweep "$RESULTS/photos-steps"
-        continue
-    fi
-    if [[ "$part" == labels ]]; then
-        run train_viewmaker.two_labels "$PHOTOS" --output "$OUT/two_labels"
-        three_arms labels "$OUT/two_labels/photo"
-        for task in photo digit; do
-            probe labels --data "$OUT/two_labels/$task" --train-limit "$LIMIT" --output "$RESULTS/labels-$task"
-            run linear_eval.report "$RESULTS/labels-$task" --output "$RESULTS/labels-$task"
-        done
-        continue
-    fi
+# PART: all arms, on photos and on noise, at equal steps or at equal time
+compare_arms() {
+    local part="$1" set arm seed steps name ours learned
     [[ -z "$NOISE" ]] || run generators "$NOISE" --output "$OUT/images/$NOISE" --samples "$IMAGES" --resolution 64
     for set in photos $NOISE; do
         name="$set-$part"
@@ -155,4 +119,40 @@ for part in $PARTS; do
             --val-limit 1000 --random-inits 3 --features "$OUT/features" --output "$RESULTS/$name-corrupted"
         run linear_eval.robustness "$RESULTS/$name-corrupted" --output "$RESULTS/$name-corrupted"
     done
+}
+
+PHOTOS="${1:-$OUT/cifar10}"
+[[ $# -gt 0 || ! "$PARTS" =~ steps|time|budgets|labels ]] || run datasets.small_photos cifar10 --output "$PHOTOS"
+for part in $PARTS; do
+    case "$part" in
+    steps | time) compare_arms "$part" ;;
+    budgets) # drawn beside the arms of the part steps
+        for seed in $SEEDS; do
+            for budget in $BUDGETS; do
+                train_one "$PHOTOS" "$OUT/packed/photos" --views learned --steps "$STEPS" --seed "$seed" \
+                    --budget "$budget" --output "$OUT/runs/photos-steps/learned-$budget/seed-$seed"
+            done
+        done
+        probe photos-steps --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/photos-steps"
+        run train_viewmaker.sweep "$RESULTS/photos-steps"
+        ;;
+    labels)
+        run train_viewmaker.two_labels "$PHOTOS" --output "$OUT/two_labels"
+        three_arms labels "$OUT/two_labels/photo"
+        for task in photo digit; do
+            probe labels --data "$OUT/two_labels/$task" --train-limit "$LIMIT" --output "$RESULTS/labels-$task"
+            run linear_eval.report "$RESULTS/labels-$task" --output "$RESULTS/labels-$task"
+        done
+        ;;
+    sound)
+        run datasets.sound fsdd --source "$SOUND" --size 32 --output "$OUT/sound"
+        three_arms sound "$OUT/sound"
+        probe_examples sound "$OUT/sound" speaker digit
+        ;;
+    sensors)
+        run datasets.sensors uea --output "$OUT/sensors"
+        three_arms sensors "$OUT/sensors" --batch_size 40
+        probe_examples sensors "$OUT/sensors" class
+        ;;
+    esac
 done

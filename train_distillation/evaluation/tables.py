@@ -17,6 +17,7 @@ import matplotlib
 import numpy as np
 
 from utils.cli import UserError, parser, run
+from utils.figures import save_figure
 from utils.files import read_record, write_bytes
 
 matplotlib.use("Agg")
@@ -141,7 +142,7 @@ def figure(rows: Sequence[Row], path: Path) -> bool:
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
     chart.tight_layout()
-    chart.savefig(path, dpi=110, metadata={"Software": None})
+    save_figure(chart, path)
     plt.close(chart)
     return True
 
