@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole line at desk scale: noise images -> encoder -> accuracy on real images -> a report and a picture of it.
-# Nothing to download but the Python packages. Under 8 minutes on 2 CPU cores once .venv exists; says at the start how
+# Nothing to download but the Python packages. About 5 minutes on 2 CPU cores once .venv exists; says at the start how
 # long here. Run it again to resume.
 #
 #   bash scripts/quickstart.sh
@@ -19,7 +19,7 @@ check_counts IMAGES STEPS LIMIT
 [[ "$SEED" =~ ^[0-9]+$ ]] || fail "SEED=$SEED is not a whole number"
 use_python requirements.txt
 check_datasets "$SET"
-run training.pace 6.5
+run training.pace 5
 
 echo "== 1/5 noise images: $SET"
 run generators "$SET" --output "$OUT/images" --samples "$IMAGES" --resolution 128 --seed "$SEED"

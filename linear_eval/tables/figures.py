@@ -57,6 +57,7 @@ def bar_chart(comparison: Comparison) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first on top
-    figure.supxlabel(f"dashed: {comparison.chosen or RANDOM_INIT}; dotted: chance; whiskers: standard deviation, or of "
-                     "one run standard error", fontsize=8, color="0.3")
+    lines = (f"dashed: {comparison.chosen or RANDOM_INIT}; dotted: chance; whiskers: standard deviation, or of one run "
+             "standard error")
+    figure.supxlabel(textwrap.fill(lines, int(14 * figure.get_figwidth())), fontsize=8, color="0.3")
     return figure
