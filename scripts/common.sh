@@ -7,6 +7,7 @@
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
 #   check_counts VARIABLE ...       fails if one holds anything but whole numbers of at least 1; it may be empty
 #   check_datasets NAME ...         fails unless each is a named dataset
+#   train_short MODULE [ARG ...]    runs a trainer by the recipe of docs/study.md
 set -euo pipefail
 
 REPO="$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -69,6 +70,10 @@ try:
     runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 except KeyboardInterrupt:  # while it imports
     sys.exit("interrupted")' "$REPO" "$@"
+}
+
+train_short() {
+    run "$1" --batch_size 125 --optimizer muon --lr 0.001 --warmup_steps 20 --cosine "${@:2}"
 }
 
 check_counts() {

@@ -25,8 +25,8 @@ echo "== 1/5 noise images: $SET"
 run generators "$SET" --output "$OUT/images" --samples "$IMAGES" --resolution 128 --seed "$SEED"
 
 echo "== 2/5 an encoder trained on nothing else"
-run train_align_uniform --data "$OUT/images" --output "$OUT/runs/$SET/seed-$SEED" --seed "$SEED" --width 0.25 \
-    --batch_size 125 --steps "$STEPS" --optimizer muon --lr 0.001 --warmup_steps 20 --cosine --half_size 0.9
+train_short train_align_uniform --data "$OUT/images" --output "$OUT/runs/$SET/seed-$SEED" --seed "$SEED" \
+    --half_size 0.9 --width 0.25 --steps "$STEPS"
 
 echo "== 3/5 real labelled images: animal silhouettes"
 run datasets.animal_shapes --output "$OUT/animals"

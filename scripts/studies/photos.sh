@@ -36,17 +36,16 @@ if [[ $# -eq 0 ]]; then
     run datasets.small_photos tiny_imagenet --classes 100 --output "$2"
 fi
 
-# Nine tenths of the steps see views of half the side; see docs/study.md for how the recipe was found.
+# Nine tenths of the steps see views of half the side.
 train_one() { # NAME SEED FOLDER
-    run train_align_uniform --data "$3" --cache "$OUT/packed/$1" --output "$OUT/runs/$1/seed-$2" --seed "$2" \
-        --width 0.25 --batch_size 125 --steps "$STEPS" --optimizer muon --lr 0.001 --warmup_steps 20 --cosine \
-        --half_size 0.9
+    train_short train_align_uniform --data "$3" --cache "$OUT/packed/$1" --output "$OUT/runs/$1/seed-$2" --seed "$2" \
+        --half_size 0.9 --width 0.25 --steps "$STEPS"
 }
 
 for name in $SETS; do
     run generators "$name" --output "$OUT/images/$name" --samples "$IMAGES" --resolution 128
 done
-export -f run train_one
+export -f run train_short train_one
 for seed in $SEEDS; do
     for name in $SETS; do
         printf '%s\0' "$name" "$seed" "$OUT/images/$name"

@@ -45,8 +45,8 @@ use_python requirements.txt
 train_one() {
     local data="$1" cache="$2"
     shift 2
-    run train_viewmaker --data "$data" ${cache:+--cache "$cache"} --encoder resnet18 --width 0.25 \
-        --view_width 0.25 --view_blocks 2 --batch_size 125 --optimizer muon --lr 0.001 --warmup_steps 20 --cosine "$@"
+    train_short train_viewmaker --data "$data" ${cache:+--cache "$cache"} --encoder resnet18 --width 0.25 \
+        --view_width 0.25 --view_blocks 2 "$@"
 }
 
 # SET: the folder of photos, or of noise.

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What moves the ranking of noise sets? Six that agree and disagree most with the paper, one thing changed at a time:
+# steps, width, pixels of the StyleGANs, layer of the probe. Photos of one task probe them all. Hours on a CPU; resumes
+# run by run.
+#
+#   bash scripts/studies/ranking.sh FOLDER              # photos, with train/<class>/ and val/<class>/
+#   bash scripts/studies/ranking.sh FOLDER FOLDER       # or of several tasks
+#
+# Overrides from the environment:
+#   OUT=runs/ranking      folder of images and runs        RESULTS=$OUT/results    result files and tables
+#   SETS="a b"            noise sets                       VARIANTS="steps-600 ..."    some of the changes
+#   IMAGES=10000 LIMIT=10000      smaller for a trial; LIMIT: training images of the probes
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+help_if_asked "$@"
+OUT="${OUT:-runs/ranking}" IMAGES="${IMAGES:-10000}" LIMIT="${LIMIT:-10000}" RESULTS="${RESULTS:-${OUT:-runs/ranking}/results}"
+SETS="${SETS:-stylegan-oriented stylegan-highfreq dead_leaves-textures dead_leaves-squares stat-spectrum_color_wmm stat-wmm}"
+VARIANTS="${VARIANTS:-steps-600 steps-200 steps-2400 width-0.125 pixels-256}"
+check_counts IMAGES LIMIT
+for variant in $VARIANTS; do
+    [[ "$variant" =~ ^(steps-[1-9][0-9]*|width-0\.[0-9]+|pixels-(128|256))$ ]] ||
+        fail "there is no variant $variant; they are like steps-600 width-0.125 pixels-256"
+done
+[[ $# -gt 0 ]] || fail "pass a folder of photos with train/<class>/ and val/<class>/"
+for task in "$@"; do
+    [[ -d "$task/train" && -d "$task/val" ]] || fail "$task needs train/<class>/ and val/<class>/"
+done
+use_python requirements.txt
+# shellcheck disable=SC2086 # a list
+check_datasets $SETS
+
+for variant in $VARIANTS; do
+    change="${variant%%-*}" value="${variant#*-}" steps=600 width=0.25 pixels=128 layers="fc6"
+    declare "$change=$value"
+    [[ "$variant" != steps-600 ]] || layers="conv4 conv5 fc6 fc7"
+    for name in $SETS; do
+        [[ "$pixels" == 128 || "$name" == stylegan-* ]] || continue
+        run generators "$name" --output "$OUT/images-$pixels/$name" --samples "$IMAGES" --resolution "$pixels"
+        train_short train_align_uniform --data "$OUT/images-$pixels/$name" --output "$OUT/runs/$variant/$name/seed-0" \
+            --half_size 0.9 --width "$width" --steps "$steps"
+    done
+    for task in "$@"; do
+        for layer in $layers; do
+            for protocol in cached knn; do
+                run linear_eval.compare --data "$task" --encoders "$OUT/runs/$variant" --protocol "$protocol" \
+                    --layer "$layer" --train-limit "$LIMIT" --random-inits 3 --features "$OUT/features" \
+                    --output "$RESULTS/$variant-$layer/$(basename "$task")"
+            done
+        done
+    done
+done
+for folder in "$RESULTS"/*/; do
+    run linear_eval.ranking "$folder" --output "$folder"
+done
