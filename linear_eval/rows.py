@@ -45,6 +45,8 @@ def network_row(name: str, model: Encoder, device: torch.device, layer: str | No
         facts["width"] = model.blocks[5][1].out_features / 4096
     elif isinstance(model, ResNet18):
         facts |= {"width": model.fc.in_features / 512, "channels": model.channels, "stem": model.stem}
+    elif isinstance(model, ResNet50) and model.channels != 3:
+        facts["channels"] = model.channels
     view = View(model.RESIZE, model.SIZE, model.INTERPOLATION)
     return Row(name, encoder_features(model, layer, dtype), facts, view)
 
@@ -80,13 +82,13 @@ def encoder_row(source: Path | str, device: torch.device, layer: str | None = No
 
 def random_row(seed: int, device: torch.device, layer: str | None = None, width: float = 1.0,
                architecture: str = "SmallAlexNet", precision: str = "auto", channels: int = 3, stem: int = 3) -> Row:
-    """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, a ResNet50, or a
-    ResNet18 of `width` for `channels` with a stem of `stem` pixels."""
+    """An encoder that was never trained, with the weights of `seed`: a SmallAlexNet of `width`, a ResNet50
+    for `channels`, or a ResNet18 of `width` for `channels` with a stem of `stem` pixels."""
     model: Encoder
     if architecture == "ResNet18":
         model = ResNet18(channels, stem, width).initialize(seed)
     elif architecture == "ResNet50":
-        model = ResNet50().initialize(seed)
+        model = ResNet50(channels).initialize(seed)
     else:
         model = random_encoder(seed, width)
     return network_row(RANDOM_INIT, model, device, layer, precision, kind="random_init", init_seed=seed)

@@ -40,7 +40,7 @@ def load_encoder(path: Path | str) -> SmallAlexNet | ResNet18 | ResNet50 | Effic
     if "layer1.0.conv2.weight" in weights and "layer1.0.conv3.weight" not in weights:
         model: SmallAlexNet | ResNet18 | ResNet50 | EfficientNetLite0 = _resnet18(weights, path)
     elif "conv1.weight" in weights:
-        model = ResNet50()
+        model = ResNet50(weights["conv1.weight"].shape[1] if weights["conv1.weight"].ndim == 4 else 3)
         weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
     elif "net._conv_stem.weight" in weights:
         model = EfficientNetLite0(pretrained=False)

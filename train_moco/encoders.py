@@ -8,20 +8,13 @@ from torch.nn import functional as F
 
 from models import ResNet50
 from training.embed import running_statistics_frozen
-from utils.seeding import stable_key
 
 Encoder = ResNet50
 
 
 def make_encoder(seed: int, dim: int) -> Encoder:
-    """A ResNet-50 that ends in the projection of MoCo v2: two layers, the first as wide as the features. Its weights
-    are a function of `seed`."""
-    encoder = ResNet50().initialize(seed)
-    features = 2048
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(stable_key("projection", seed))
-        encoder.fc = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, dim))
-    return encoder
+    """A ResNet-50 with a projection to `dim` numbers. Its weights are a function of `seed`."""
+    return ResNet50().initialize(seed).project(seed, dim)
 
 
 class InGroups(nn.Module):
@@ -37,9 +30,9 @@ class InGroups(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:
         first, *others = views.chunk(self.groups)
-        outputs = [self.encoder.fc(self.encoder(first))]
+        outputs = [self.encoder(first)]
         with running_statistics_frozen(self.encoder):
-            outputs += [self.encoder.fc(self.encoder(part)) for part in others]
+            outputs += [self.encoder(part) for part in others]
         together = torch.cat(outputs)
         return F.normalize(together.to(torch.promote_types(together.dtype, torch.float32)))
 

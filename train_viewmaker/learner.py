@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models import ResNet18, SmallAlexNet, save_encoder
+from models import ResNet18, ResNet50, SmallAlexNet, save_encoder
 from models.checkpoint import check_numbers, save_torch
 from train_viewmaker.examples import TrainingExamples
 from train_viewmaker.inputs import Batch, ImageInputs, Inputs
@@ -28,13 +28,15 @@ from utils.seeding import stable_key, uniforms
 DRAWS = 4  # expert views of which `hard` takes two
 
 
-def make_encoder(options: Options, channels: int) -> SmallAlexNet | ResNet18:
+def make_encoder(options: Options, channels: int) -> SmallAlexNet | ResNet18 | ResNet50:
     """The encoder, with the weights that a run begins with. Raises UserError for channels that it does not take."""
     if options.encoder == "resnet18":
-        return ResNet18(channels, width=options.width, out_dim=DIMENSIONS).initialize(options.seed)
+        return ResNet18(channels, options.stem, options.width, DIMENSIONS).initialize(options.seed)
+    if options.encoder == "resnet50":
+        return ResNet50(channels).initialize(options.seed).project(options.seed, DIMENSIONS)
     if channels != 3:
         raise UserError(f"--encoder {options.encoder} takes inputs of 3 channels, not {channels}; pass --encoder "
-                        "resnet18")
+                        "resnet18 or resnet50")
     return SmallAlexNet(options.width, DIMENSIONS).initialize(options.seed)
 
 

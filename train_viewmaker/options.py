@@ -12,7 +12,7 @@ from utils.options import option
 VIEWS, LOSS = "views", "loss"
 ARMS = ("none", "expert", "learned", "both", "hard")
 OBJECTIVES = ("simclr", "nt-xent", "align-uniform", "inst-disc")
-ENCODERS = ("small_alexnet", "resnet18")
+ENCODERS = ("small_alexnet", "resnet18", "resnet50")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,11 @@ class Options(TrainingOptions):
     lr: float | None = option(0.03, "learning rate of the encoder", type=non_negative, group=OPTIMISATION)
     lr_decay_epochs: tuple[int, ...] = option((), "decay at these epochs", type=int, group=OPTIMISATION)
 
-    encoder: str = option("small_alexnet", "network; resnet18, with the stem for small images, takes any number of "
-                          "channels", ENCODERS, group=COMPUTING)
-    width: float = option(1.0, "channel multiplier of the encoder", group=COMPUTING)
+    encoder: str = option("small_alexnet", "network; the ResNets take any number of channels", ENCODERS,
+                          group=COMPUTING)
+    stem: int = option(3, "first layer of a resnet18: 3 pixels for inputs of 32 to 64, or torchvision's 7", (3, 7),
+                       type=int, group=COMPUTING)
+    width: float = option(1.0, "channel multiplier of the encoder, but of a resnet50", group=COMPUTING)
     size: int | None = option(None, "side that images are brought to, in pixels, divisible by 4 (default: what the "
                               "encoder is made for)", type=positive_int, group=COMPUTING)
     batch_norm: str = option("per-view", "per-view: each view is normalised by itself; joint: both together",
@@ -57,6 +59,8 @@ class Options(TrainingOptions):
 
     def __post_init__(self) -> None:
         check_width(self.width, resnet18.LEAST if self.encoder == "resnet18" else 96)
+        if self.encoder == "resnet50" and self.width != 1:
+            raise UserError("a resnet50 has width 1; leave --width out")
         if self.temperature == 0:
             raise UserError("--temperature must be above 0")
         self.viewmaker(1)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 Chosen = TypeVar("Chosen")
 
 
-def option(default: Any, help: str, choices: tuple[str, ...] | None = None, *, type: Callable[[str], Any] | None = None,
+def option(default: Any, help: str, choices: tuple[Any, ...] | None = None, *, type: Callable[[str], Any] | None = None,
            group: str = "", **more: Any) -> Any:
     """A dataclass field that is also an option of the command line.
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What moves the ranking of noise sets? Six that agree and disagree most with the paper, one thing changed at a time:
-# steps, width, pixels of the StyleGANs, layer of the probe. Photos of one task probe them all. Hours on a CPU; resumes
-# run by run.
+# steps, layer of the probe, width, pixels of the StyleGANs. Encoders are an eighth wide, so that four times the steps
+# stay cheap. An hour or two on a CPU; resumes run by run.
 #
 #   bash scripts/studies/ranking.sh FOLDER              # photos, with train/<class>/ and val/<class>/
 #   bash scripts/studies/ranking.sh FOLDER FOLDER       # or of several tasks
@@ -16,11 +16,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 help_if_asked "$@"
 OUT="${OUT:-runs/ranking}" IMAGES="${IMAGES:-10000}" LIMIT="${LIMIT:-10000}" RESULTS="${RESULTS:-${OUT:-runs/ranking}/results}"
 SETS="${SETS:-stylegan-oriented stylegan-highfreq dead_leaves-textures dead_leaves-squares stat-spectrum_color_wmm stat-wmm}"
-VARIANTS="${VARIANTS:-steps-600 steps-200 steps-2400 width-0.125 pixels-256}"
+VARIANTS="${VARIANTS:-steps-600 steps-200 steps-2400 width-0.25 pixels-256}"
 check_counts IMAGES LIMIT
 for variant in $VARIANTS; do
     [[ "$variant" =~ ^(steps-[1-9][0-9]*|width-0\.[0-9]+|pixels-(128|256))$ ]] ||
-        fail "there is no variant $variant; they are like steps-600 width-0.125 pixels-256"
+        fail "there is no variant $variant; they are like steps-600 width-0.25 pixels-256"
 done
 [[ $# -gt 0 ]] || fail "pass a folder of photos with train/<class>/ and val/<class>/"
 for task in "$@"; do
@@ -31,7 +31,7 @@ use_python requirements.txt
 check_datasets $SETS
 
 for variant in $VARIANTS; do
-    change="${variant%%-*}" value="${variant#*-}" steps=600 width=0.25 pixels=128 layers="fc6"
+    change="${variant%%-*}" value="${variant#*-}" steps=600 width=0.125 pixels=128 layers="fc6"
     declare "$change=$value"
     [[ "$variant" != steps-600 ]] || layers="conv4 conv5 fc6 fc7"
     for name in $SETS; do

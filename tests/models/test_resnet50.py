@@ -51,3 +51,13 @@ def test_initialisation_is_a_function_of_the_seed_and_follows_torchvisions_law()
             assert abs(weight.mean().item()) < 5 * law / math.sqrt(n)
         elif isinstance(module, nn.BatchNorm2d):
             assert (module.weight == 1).all() and (module.bias == 0).all()
+
+
+def test_a_projection_of_inputs_with_other_channels():
+    network = ResNet50(52).initialize(0).project(1, 16).eval()
+    x = torch.randn(2, 52, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(network(x), network.fc(network(x, network.LAYERS.index("avgpool"))))
+    assert network(x).shape == (2, 16)
+    assert same(network, ResNet50(52).initialize(0).project(1, 16))
+    assert not same(network, ResNet50(52).initialize(0).project(2, 16))

@@ -35,7 +35,7 @@ class Tiny(nn.Module):
             self.fc = nn.Sequential(nn.Linear(12, 12), nn.ReLU(), nn.Linear(12, dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x).mean((2, 3))
+        return self.fc(self.body(x).mean((2, 3)))
 
 
 def learner(processes: Processes = ALONE, float64: bool = False, **changes: object) -> Moco:

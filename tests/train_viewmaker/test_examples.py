@@ -40,8 +40,18 @@ def test_a_run_on_sensors(command, data, tmp_path, views):
     assert load_encoder(tmp_path / "run/encoder.pth").channels == 2
 
 
+@pytest.mark.parametrize("encoder", [("resnet18", "--stem", "7"), ("resnet50", "--width", "1", "--steps", "1")])
+def test_larger_encoders_are_read_again(command, data, tmp_path, encoder):
+    command("--data", data, *SMALL, "--views", "none", "--precision", "float32", "--encoder", *encoder,
+            "--output", tmp_path / "run")
+    saved = load_encoder(tmp_path / "run/encoder.pth")
+    assert saved.channels == 2 and saved.conv1.kernel_size == (7, 7)
+    assert saved(torch.zeros(1, 2, 8, 12), saved.LAYERS.index("avgpool")).shape[1] in (64, 2048)
+
+
 @pytest.mark.parametrize(("more", "said"), [
     (["--resize", "32"], "--resize is for images"), (["--size", "32"], "--size is for images"),
+    (["--encoder", "resnet50"], "a resnet50 has width 1"),
     (["--encoder", "small_alexnet"], "3 channels, not 2; pass --encoder resnet18"),
     (["--views", "expert", "--expert", "waveform"], "has no waveform views")])
 def test_bad_input_is_one_line(refuses, data, tmp_path, more, said):
