@@ -89,7 +89,7 @@ probe_examples() {
     shift 2
     for task in "$@"; do
         for protocol in knn cached; do
-            probe "$name" --data "$data" --labels "$task" --protocol "$protocol" --train-limit 10% 100% \
+            probe "$name" --data "$data" --labels "$task" --protocol "$protocol" --train-limit 20% 100% \
                 --output "$RESULTS/$name-$task"
         done
         run linear_eval.report "$RESULTS/$name-$task" --output "$RESULTS/$name-$task"
