@@ -39,7 +39,8 @@ class Position:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT in a list instead of dying of them, so that a step can be finished and saved.
+    """Collects SIGTERM, SIGINT and SIGHUP (the terminal has gone; unless nohup ignores it) in a list instead of dying
+    of them, so that a step can be finished and saved.
 
     A second ctrl-C ends the process at once.
     """
@@ -53,7 +54,10 @@ def stop_signals() -> Iterator[list[int]]:
         first = first or time.monotonic()
         received.append(number)
 
-    before = {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, receive) for number in numbers}
     try:
         yield received
     finally:
@@ -135,7 +139,7 @@ def take_steps(learner: Learner, at: Position, record: Record, processes: Proces
 
 
 def train(learner: Learner, run: RunFolder, processes: Processes = ALONE) -> int:
-    """Train to the end, or until SIGTERM or SIGINT. Returns 0, or 128 + the signal's number after saving.
+    """Train to the end, or until one of `stop_signals`. Returns 0, or 128 + the signal's number after saving.
 
     Of several processes all take part and the first writes.
     """

@@ -89,15 +89,31 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_doubled(tmp_path, monk
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_the_step_saves_and_gives_the_handlers_back(tmp_path, assert_same_run, number):
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+STOPPING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.fixture
+def hang_up():
+    """SIGHUP as it is without nohup, under which the tests may run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_finishes_the_step_saves_and_gives_the_handlers_back(hang_up, tmp_path, assert_same_run, number):
+    before = [signal.getsignal(n) for n in STOPPING]
     assert fit(tmp_path / "parts", Cut(3, lambda learner: os.kill(os.getpid(), number))) == 128 + number
     assert load_torch(tmp_path / "parts" / "last.pth")["step"] == 3
     assert not (tmp_path / "parts" / "encoder.pth").exists()
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+    assert [signal.getsignal(n) for n in STOPPING] == before
     assert fit(tmp_path / "parts") == fit(tmp_path / "whole") == 0
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_hang_up_that_nohup_ignores_stops_nothing(hang_up, tmp_path):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert fit(tmp_path, Cut(3, lambda learner: os.kill(os.getpid(), signal.SIGHUP))) == 0
 
 
 def spoil_gradient(learner: Toy) -> None:
