@@ -146,12 +146,12 @@ for part in $PARTS; do
         ;;
     sound)
         run datasets.sound fsdd --source "$SOUND" --size 32 --output "$OUT/sound"
-        three_arms sound "$OUT/sound"
+        three_arms sound "$OUT/sound" --budget 0.3
         probe_examples sound "$OUT/sound" speaker digit
         ;;
     sensors)
         run datasets.sensors uea --output "$OUT/sensors"
-        three_arms sensors "$OUT/sensors" --batch_size 40
+        three_arms sensors "$OUT/sensors" --batch_size 40 --budget 1 # a smaller one is too easy for so few windows
         probe_examples sensors "$OUT/sensors" class
         ;;
     esac
