@@ -68,7 +68,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "scene-laplace": ("latent_scene, Laplace noise, model the same",
                       {**_data("box", "laplace", 0.25), **_SCENE, **_model("box", 1)}),
     "scene-normal-unbounded": ("latent_scene, normal noise, model unbounded: recovered but for a rotation",
-                               {**_data("box", "normal", 0.3), **_SCENE, **_model("unbounded", 2)}),
+                               {**_data("box", "normal", 0.25), **_SCENE, **_model("unbounded", 2)}),
     "scene-augmentation": ("latent_scene, two augmented views of one image in place of partners; a sphere",
                            {**_data("box", "laplace", 0.25), **_SCENE, **_model("sphere", 0), "pairs": "augmentation",
                             "tau": 0.1}),
