@@ -20,7 +20,7 @@ _UNBOUNDED = _data("unbounded", "normal", 1.0, marginal_scale=(1.0,))
 # The noise is wide, so that a partner shows little of the fine waves of a latent (the second harmonic of a hue) and much
 # of the latent itself: with 0.2 such waves took the place of latents that are found late.
 _SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 256,
-          "steps": 1200, "lr": 4e-3, "optimizer": "muon", "score_every": 100, "score_samples": 1024}
+          "steps": 1000, "lr": 4e-3, "optimizer": "muon", "score_every": 100, "score_samples": 1024}
 _3DIDENT = {"encoder": "resnet18", "n": (10,), "box_min": -1.0, "box_max": 1.0, "resolution": 224, "batch_size": 512,
             "steps": 30_000, "lr": 1e-4, "constant_lr": True, "warmup_steps": 0}
 
