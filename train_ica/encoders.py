@@ -66,7 +66,7 @@ class Whitened(nn.Module):
 
     def __init__(self, dim: int):
         super().__init__()
-        self.gain = nn.Parameter(torch.full((dim,), math.pi / 3**0.5))  # a sigmoid's input of this deviation fills a box
+        self.gain = nn.Parameter(torch.full((dim,), math.pi / 3**0.5))  # with it a sigmoid fills a box
         self.shift = nn.Parameter(torch.zeros(dim))
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("covariance", torch.eye(dim))

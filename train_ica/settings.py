@@ -17,8 +17,8 @@ _NORMAL_SPHERE = {"marginal": ("normal",), "marginal_scale": (1.0,)}
 _LAPLACE, _NORMAL = _data("box", "laplace", 0.05), _data("box", "normal", 0.05)
 _GENNORM3 = _data("box", "gennorm", 0.05, exponent=(3.0,))
 _UNBOUNDED = _data("unbounded", "normal", 1.0, marginal_scale=(1.0,))
-# The noise is wide, so that a partner shows little of the fine waves of a latent (the second harmonic of a hue) and much
-# of the latent itself: with 0.2 such waves took the place of latents that are found late.
+# The noise is wide: of a latent itself a partner shows much, of its finer waves (the second harmonic of a hue) little,
+# and such waves take the place of latents that are found late.
 _SCENE = {"data": "latent_scene", "encoder": "cnn", "n": (7,), "box_min": -1.0, "box_max": 1.0, "batch_size": 256,
           "steps": 1000, "lr": 4e-3, "optimizer": "muon", "score_every": 100, "score_samples": 1024}
 _3DIDENT = {"encoder": "resnet18", "n": (10,), "box_min": -1.0, "box_max": 1.0, "resolution": 224, "batch_size": 512,
