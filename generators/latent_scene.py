@@ -8,15 +8,17 @@ A small stand-in for 3DIdent (Zimmermann et al., ICML 2021). Latents lie in [-1,
 its rotation, and the hues of object, light and ground. Each is uniform and a function of the image's number. No two
 latents give one image, as contrastive learning asks for:
 
-* the object is a drop, round at one end, so that a turn shows, and turns by less than a half circle either way; it
-  never leaves the frame, nor is it ever smaller than a seventh of it;
-* hues go around 0.8 of the wheel, so that their ends differ;
+* the object is a drop, round at one end, so that a turn shows, and turns by up to 60 degrees either way, so that the
+  ends differ in more than which end is round: with 90 they show one axis, and an encoder joins them to a ring, which
+  takes two of its dimensions; it never leaves the frame, nor is it ever smaller than a seventh of it;
+* hues of object and ground go around 0.8 of the wheel, so that their ends differ; that of the light, which is harder to
+  see, around 0.45 of it, from red past green, for the same reason;
 * all edges are soft, a pixel or so wide, so that images change smoothly with the latents: nothing jumps;
 * what light does to a colour could be mistaken for the colour. So a white ambient light shows the colour of object and
   ground by itself, on the object's far side and in the corner that the light does not reach.
 
-In coordinates from -1 to 1, with y down: the object's middle is 0.45 (x, y). Its radius is 0.17 to 0.30 at the round
-end (geometric in the latent), 0.35 of that at the tip; between the two centres lies 1.3 of it. Colours are HSV: object
+In coordinates from -1 to 1, with y down: the object's middle is 0.45 (x, y). Its radius is 0.15 to 0.34 at the round
+end (geometric in the latent), 0.2 of that at the tip; between the two centres lies 1.8 of it. Colours are HSV: object
 (h, 0.85, 0.95), ground (h, 0.6, 0.75), light (h, 0.65, 1). A pixel is colour · (0.35 + 0.65 · light · k); on the object
 k is Lambert's cosine on a rounded surface for light from the upper left, on the ground it falls from 1 to 0.1 along the
 diagonal.
@@ -34,10 +36,11 @@ from utils.seeding import uniforms
 
 LATENTS = ("x", "y", "size", "rotation", "object hue", "light hue", "ground hue")
 REACH = 0.45  # of the object's middle, of half the frame
-SMALLEST, LARGEST = 0.17, 0.30  # radius of the round end
-TIP, LENGTH = 0.35, 1.3  # radius of the tip, and distance between the two centres, of that radius
-TURN = np.pi / 2  # rotation at latent 1
-HUES = 0.8  # of the wheel
+SMALLEST, LARGEST = 0.15, 0.34  # radius of the round end
+TIP, LENGTH = 0.2, 1.8  # radius of the tip, and distance between the two centres, of that radius
+TURN = np.pi / 3  # rotation at latent 1
+HUES = 0.8  # of the wheel, of object and ground
+LIGHTS = 0.45  # of the wheel
 AMBIENT = 0.35
 LIGHT = np.array((-0.5, -0.6, 0.6245), np.float32)  # direction to it, of length 1
 
@@ -64,7 +67,7 @@ def paint(z: np.ndarray, image: np.ndarray, light: np.ndarray) -> None:
     back = (length + TIP * radius - radius) / 2
     start_x, start_y = REACH * z[0] - back * along_x, REACH * z[1] - back * along_y
     colour = rgb(HUES * (z[4] + 1) / 2, 0.85, 0.95)
-    shine = rgb(HUES * (z[5] + 1) / 2, 0.65, 1.0)
+    shine = rgb(LIGHTS * (z[5] + 1) / 2, 0.65, 1.0)
     ground = rgb(HUES * (z[6] + 1) / 2, 0.6, 0.75)
     pixel = 2 / resolution
     for row in range(resolution):

@@ -1,5 +1,6 @@
 """The encoders f of the paper, and the maps from their last layer to the space of the model."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -16,17 +17,17 @@ FASTER = 10.0  # how much faster than other weights the size of the output space
 class OutputMap(nn.Module):
     """Rows float [N, dim] to the model's space, which may learn how large it is.
 
-    sphere: unit rows, times a learned radius if `learned`. box: a sigmoid times the learned width of each dimension.
-    unbounded: as they are. Sizes begin at 1 and are learned through their logarithm, FASTER than weights: the paper's
-    Laplace scale of 0.05 asks for widths of 20, which Adam at the published rate of 1e-4 takes 190,000 steps to reach
-    by itself.
+    sphere: unit rows, times a learned radius if `learned`. box: from `low` on, a sigmoid times the learned width of
+    each dimension. unbounded: as they are. Sizes begin at 1 and are learned through their logarithm, FASTER than
+    weights: the paper's Laplace scale of 0.05 asks for widths of 20, which Adam at the published rate of 1e-4 takes
+    190,000 steps to reach by itself.
     """
 
-    def __init__(self, model: str, dim: int, learned: bool = False):
+    def __init__(self, model: str, dim: int, learned: bool = False, low: float = 0.0):
         super().__init__()
         if model not in MODELS:
             raise UserError(f"there is no model space called {model!r}; the names are {', '.join(MODELS)}")
-        self.model = model
+        self.model, self.low = model, low
         if model == "box" or (model == "sphere" and learned):
             self.log_size = nn.Parameter(torch.zeros(dim if model == "box" else 1))
         else:
@@ -37,7 +38,9 @@ class OutputMap(nn.Module):
             x = F.normalize(x, dim=1)
         elif self.model == "box":
             x = x.sigmoid()
-        return x if self.log_size is None else x * (FASTER * self.log_size).exp()
+        if self.log_size is not None:
+            x = x * (FASTER * self.log_size).exp()
+        return x + self.low if self.model == "box" else x  # which changes no distance, but lets regression reach all
 
 
 class OutputMaps(nn.Module):
@@ -50,6 +53,46 @@ class OutputMaps(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         parts = x.split(self.dims, dim=1)
         return torch.cat([each(part) for each, part in zip(self.maps, parts, strict=True)], dim=1)
+
+
+class Whitened(nn.Module):
+    """Rows float [N, dim], made uncorrelated and of variance 1 over the batch, times a learned gain, plus a learned
+    shift, for each dimension. Outside training the means of late batches take the place of the batch, as in BatchNorm.
+
+    Independent latents stay within reach. But no two outputs can show one easy latent, such as a place, while hard
+    ones, a size and a rotation, are not shown at all: from that state contrastive learning takes thousands of steps.
+    The root of the covariance is inverted by Newton's iteration (Huang et al., "Iterative normalization", CVPR 2019).
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((dim,), math.pi / 3**0.5))  # with it a sigmoid fills a box
+        self.shift = nn.Parameter(torch.zeros(dim))
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("covariance", torch.eye(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float()
+            mean, covariance = self.mean, self.covariance
+            if self.training:
+                mean = x.mean(0)
+                covariance = (x - mean).T @ (x - mean) / len(x)
+                with torch.no_grad():
+                    self.mean.lerp_(mean, 0.1)
+                    self.covariance.lerp_(covariance, 0.1)
+            return (x - mean) @ _inverse_root(covariance) * self.gain + self.shift
+
+
+def _inverse_root(covariance: Tensor, rounds: int = 7) -> Tensor:
+    """Nearly covariance^(-1/2), symmetric [n, n]; directions of next to no variance grow less than they should."""
+    one = torch.eye(len(covariance), device=covariance.device)
+    covariance = covariance + (1e-4 * covariance.diagonal().mean() + 1e-8) * one
+    total = covariance.trace()
+    root = one
+    for _ in range(rounds):
+        root = 1.5 * root - 0.5 * root @ root @ root @ (covariance / total)
+    return root / total.sqrt()
 
 
 def keep_the_scale(net: nn.Module) -> nn.Module:
@@ -76,12 +119,14 @@ def mlp(dim_in: int, dim: int) -> nn.Sequential:
 
 def cnn(dim: int, size: int) -> nn.Sequential:
     """For colour images of `size` pixels: 3×3 convolutions of stride 2 with 16, 32, 64, 128 channels, each with
-    BatchNorm, without which it takes twice the steps; so down to 4×4 at 64 pixels, then two linear layers."""
+    BatchNorm, without which it takes twice the steps; so down to 4×4 at 64 pixels, then two linear layers, and
+    `Whitened`."""
     channels, layers = (3, 16, 32, 64, 128), []
     for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.LeakyReLU(0.01)]
     side = -(-size // 16)
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * side**2, 256), nn.LeakyReLU(0.01), nn.Linear(256, dim))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * side**2, 256), nn.LeakyReLU(0.01), nn.Linear(256, dim),
+                         Whitened(dim))
 
 
 def resnet18(dim: int) -> nn.Sequential:

@@ -31,7 +31,7 @@ def make_encoder(options: Options) -> nn.Module:
                 "resnet18": lambda: resnet18(dim), "kitti": lambda: kitti_cnn(dim)}[options.encoder]()
         if options.encoder in ("mlp", "cnn") and not options.small_weights:
             keep_the_scale(body)
-    maps = [OutputMap(model, size, options.learn_radius)
+    maps = [OutputMap(model, size, options.learn_radius, options.box_min)
             for model, size in zip(options.each("model"), options.n, strict=True)]
     return nn.Sequential(body, OutputMaps(maps, list(options.n)))
 

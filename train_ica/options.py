@@ -67,8 +67,9 @@ class Options(TrainingOptions):
     steps: int | None = option(1500, "steps to take", type=positive_int, group=OPTIMISATION)
     batch_size: int = option(512, "pairs a step", type=positive_int, group=OPTIMISATION)
     lr: float | None = option(1e-3, "learning rate", type=non_negative, group=OPTIMISATION)
-    optimizer: str = option("adamw", "the paper's Adam is adamw without weight decay; muon-linear learns more in a "
-                            "step, which takes longer", ("sgd", "adamw", "muon-linear"), group=OPTIMISATION)
+    optimizer: str = option("adamw", "the paper's Adam is adamw without weight decay; muon (of convolutions) and "
+                            "muon-linear learn more in a step, which takes longer",
+                            ("sgd", "adamw", "muon", "muon-linear"), group=OPTIMISATION)
     weight_decay: float = option(0.0, "weight decay", type=non_negative, group=OPTIMISATION)
     warmup_steps: int = option(100, "linear warm-up", type=whole_number, group=OPTIMISATION)
     constant_lr: bool = option(False, "keep the rate, as the paper does; else half a cosine down to 0",

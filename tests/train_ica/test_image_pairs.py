@@ -12,7 +12,7 @@ from datasets.writer import write_image_folder
 from generators.latent_scene import LatentScene
 from train_ica.__main__ import __doc__ as ABOUT
 from train_ica.command import command as ica_command
-from train_ica.encoders import cnn, kitti_cnn, resnet18
+from train_ica.encoders import Whitened, cnn, kitti_cnn, resnet18
 from train_ica.image_pairs import KittiPairs, RenderedPairs, StoredPairs, as_input
 from train_ica.options import Options
 from train_ica.settings import defaults_of
@@ -92,6 +92,18 @@ def test_frames_of_one_pedestrian_at_most_so_far_apart(kitti):
 def test_encoders():
     assert cnn(7, 64)(torch.zeros(2, 3, 64, 64)).shape == cnn(7, 20)(torch.zeros(2, 3, 20, 20)).shape == (2, 7)
     assert resnet18(10)(torch.zeros(2, 3, 64, 64)).shape == kitti_cnn(10)(torch.zeros(2, 1, 64, 64)).shape == (2, 10)
+
+
+def test_whitened_rows_are_uncorrelated_in_and_after_training():
+    layer = Whitened(4)
+    rows = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0)) @ torch.tensor(
+        [[1.0, 0.9, 0, 0], [0, 1, 0, 0], [0, 0, 2, 1], [0, 0, 0, 1]]) + 5
+    for _ in range(100):
+        during = layer(rows)
+    for whitened in (during, layer.eval()(rows)):
+        assert torch.allclose(torch.cov((whitened / layer.gain).T), torch.eye(4), atol=0.02)
+        assert torch.allclose(whitened.mean(0), torch.zeros(4), atol=0.02)
+    assert Whitened(2)(torch.ones(3, 2)).isfinite().all()
 
 
 @pytest.mark.parametrize("setting", ["scene-laplace", "scene-augmentation"])

@@ -110,6 +110,7 @@ def test_output_maps():
     assert torch.equal(OutputMap("unbounded", 3)(x), x)
     box = OutputMap("box", 3)
     assert ((box(x) > 0) & (box(x) < 1)).all() and [p.shape for p in box.parameters()] == [(3,)]
+    assert torch.allclose(OutputMap("box", 3, low=-1.0)(x), box(x) - 1)
     assert [p.shape for p in OutputMap("sphere", 3, learned=True).parameters()] == [(1,)]
 
 
