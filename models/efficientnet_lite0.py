@@ -38,6 +38,10 @@ class EfficientNetLite0(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.1
+            elif isinstance(module, nn.ReLU6):
+                module.inplace = True  # it follows BatchNorm, which does not need its output again
+            elif isinstance(pad := getattr(module, "static_padding", None), nn.ZeroPad2d) and len({*pad.padding}) == 1:
+                module.padding, module.static_padding = pad.padding[:2], nn.Identity()  # the package pads a copy
         self.eval()
 
     def forward(self, x: Tensor, layer_index: int = -1) -> Tensor:

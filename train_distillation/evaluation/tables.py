@@ -123,8 +123,9 @@ def figure(rows: Sequence[Row], path: Path) -> bool:
     lines: dict[tuple[str, str], dict[float, Row]] = defaultdict(dict)
     for row in chosen:
         kind, at = level(row)
-        if kind:
-            lines[kind, f"{row['encoder']} {row['head_distortion']}".strip()][at] = row
+        fitted = row["head_distortion"]
+        if kind and fitted.partition(":")[0] in ("", "none", kind):  # not how a student of masks sees noise
+            lines[kind, row["encoder"] + (f", probe on {fitted}" if fitted else "")][at] = row
     lines = {key: points for key, points in lines.items() if len(points) > 2}
     kinds = sorted({kind for kind, name in lines if "authors" not in name})
     if not kinds:
