@@ -79,6 +79,8 @@ PATH="$PWD/bin:$PATH" SLURM_JOB_ID=1 SLURM_NNODES=1 SLURM_NTASKS=1 SLURM_GPUS_ON
 call status.sh
 export IMAGES=130 STEPS=2 LIMIT=50 LIMITS=20 SETS=dead_leaves-mixed SEEDS=0 OUT=study
 call studies/photos.sh photos
+SETS="dead_leaves-squares dead_leaves-oriented dead_leaves-mixed" VARIANTS=steps-2 OUT=ranking \
+    call studies/ranking.sh photos
 call studies/latent_recovery.sh n4
 TEACHER=encoders/small_scale/stat-wmm/encoder.pth BATCH=8 DISTORTIONS=mask:0.75 KEY=mask:0.75 \
     call studies/robust_student.sh photos students clean supervised
