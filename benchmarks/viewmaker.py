@@ -7,8 +7,8 @@
 All sides see the same images, in turn, in one run. Published: two passes a step in float32 and torch's default memory
 format, each view perturbed and both encoded in one forward; in the first pass the viewmaker gets no gradient, and in
 the second, on a fresh pair of views, the encoder's weights get none. Ours: what `python -m train_viewmaker` does here,
-that is one pass, channels_last, and bfloat16 where the hardware has it; and the same with --scheme two-pass, which
-shows how much of it the scheme alone gives. BatchNorm sees both views together on all sides.
+that is one pass, channels_last, and bfloat16 where the hardware has it (see --precision); and the same with --scheme
+two-pass, which shows how much of it the scheme alone gives. BatchNorm sees both views together on all sides.
 """
 
 import statistics
@@ -27,7 +27,7 @@ from train_viewmaker.options import ENCODERS, Options
 from training.images import PackedImages
 from training.step_profile import synchronize
 from utils.cli import parser, positive_int, run
-from utils.devices import choose_device, choose_precision, describe
+from utils.devices import add_precision, choose_device, choose_precision, describe
 
 
 class Published:
@@ -67,10 +67,11 @@ def main() -> None:
     p.add_argument("--gpus", type=int, nargs="*", default=[], help="GPU to use")
     p.add_argument("--processor_time", action="store_true", help="time spent computing, not on the clock: for a "
                    "machine that does other work, too")
+    add_precision(p)
     args = p.parse_args()
     clock = time.process_time if args.processor_time else time.perf_counter
     device = choose_device(args.gpus)
-    precision = str(choose_precision(device, "auto")).removeprefix("torch.")
+    precision = str(choose_precision(device, args.precision)).removeprefix("torch.")
     images = np.random.default_rng(0).integers(0, 256, (args.batch, args.size, args.size, 3), dtype=np.uint8)
     published = Published(Options(encoder=args.encoder), images, device)
 

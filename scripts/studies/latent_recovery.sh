@@ -10,7 +10,7 @@
 #
 # Overrides from the environment:
 #   SEEDS="0 1 2"                       of the parts n4 and n5; the longer ones take the first
-#   RUNS=runs/ica                       run folders      RESULTS=results/latent_recovery      result files and tables
+#   RUNS=runs/ica                       run folders      RESULTS=$RUNS/results      result files and tables
 #   STEPS=                              of every row, in place of the part's own
 #   OMP_NUM_THREADS=                    threads          GPU=0                                (default: the CPU)
 set -euo pipefail
@@ -18,7 +18,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 [ $# -gt 0 ] || set -- n4 n5 scene n10
-SEEDS="${SEEDS:-0 1 2}" RUNS="${RUNS:-runs/ica}" RESULTS="${RESULTS:-results/latent_recovery}" GPU="${GPU:-}"
+SEEDS="${SEEDS:-0 1 2}" RUNS="${RUNS:-runs/ica}" GPU="${GPU:-}"
+RESULTS="${RESULTS:-$RUNS/results}"
 [[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
 check_counts STEPS
 for part in "$@"; do

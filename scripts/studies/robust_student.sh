@@ -17,9 +17,9 @@
 #   STEPS=300 BATCH=64 LR=1e-3 SIZE=64 TEACHER=efficientnet-lite0     of training: three minutes of one core
 #   NOISE=dead_leaves-mixed         named dataset that students without photos are trained on
 #   SHARES="0.001 0.005 0.01 0.05 0.1 1"    of labels        REPEATS=10     passes of a level of the sweep
-#   TRAIN_LIMIT=5000 VAL_LIMIT=     images to fit probes on, and to measure on (default: all)
+#   TRAIN_LIMIT=5000                images to fit probes on        VAL_LIMIT=     images to measure on (default: all)
 #   OTHER=data/cifar10              folder for the part `transfer`
-#   RUNS=runs/robust_student        run folders             RESULTS=results/robust_student     result files and tables
+#   RUNS=runs/robust_student        run folders                    RESULTS=$RUNS/results       result files and tables
 #   SEED=0    GPU=0 (default: the CPU)    CACHE= (of packed photos)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -38,7 +38,8 @@ DISTORTIONS="${DISTORTIONS:-mask:0.5 mask:0.75 mask:0.9 noise:0.1 noise:0.3 nois
 KEY="${KEY:-mask:0.75 noise:0.3}" STEPS="${STEPS:-300}" BATCH="${BATCH:-64}" LR="${LR:-1e-3}" SIZE="${SIZE:-64}"
 TEACHER="${TEACHER:-efficientnet-lite0}" NOISE="${NOISE:-dead_leaves-mixed}" SEED="${SEED:-0}" GPU="${GPU:-}"
 SHARES="${SHARES:-0.001 0.005 0.01 0.05 0.1 1}" REPEATS="${REPEATS:-10}" OTHER="${OTHER:-}" CACHE="${CACHE:-}"
-RUNS="${RUNS:-runs/robust_student}" RESULTS="${RESULTS:-results/robust_student}" TRAIN_LIMIT="${TRAIN_LIMIT:-5000}"
+RUNS="${RUNS:-runs/robust_student}" TRAIN_LIMIT="${TRAIN_LIMIT:-5000}"
+RESULTS="${RESULTS:-$RUNS/results}"
 check_counts STEPS BATCH SIZE REPEATS TRAIN_LIMIT VAL_LIMIT
 [ -d "$DATA/val" ] || fail "$DATA holds no val/; pass a folder with train/<class>/ and val/<class>/"
 use_python requirements.txt

@@ -92,7 +92,7 @@ probe_examples() {
             probe "$name" --data "$data" --labels "$task" --protocol "$protocol" --train-limit 20% 100% \
                 --output "$RESULTS/$name-$task"
         done
-        run linear_eval.report "$RESULTS/$name-$task" --output "$RESULTS/$name-$task"
+        run linear_eval.report "$RESULTS/$name-$task" --baseline none --output "$RESULTS/$name-$task"
     done
 }
 
@@ -114,7 +114,7 @@ compare_arms() {
             done
         done
         probe "$name" --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/$name"
-        run linear_eval.report "$RESULTS/$name" --output "$RESULTS/$name"
+        run linear_eval.report "$RESULTS/$name" --baseline "${ARMS%% *}" --output "$RESULTS/$name"
         run linear_eval.robustness.measure --data "$PHOTOS" --encoders "$OUT/runs/$name" --train-limit "$LIMIT" \
             --val-limit 1000 --random-inits 3 --features "$OUT/features" --output "$RESULTS/$name-corrupted"
         run linear_eval.robustness "$RESULTS/$name-corrupted" --output "$RESULTS/$name-corrupted"
@@ -141,7 +141,7 @@ for part in $PARTS; do
         three_arms labels "$OUT/two_labels/photo"
         for task in photo digit; do
             probe labels --data "$OUT/two_labels/$task" --train-limit "$LIMIT" --output "$RESULTS/labels-$task"
-            run linear_eval.report "$RESULTS/labels-$task" --output "$RESULTS/labels-$task"
+            run linear_eval.report "$RESULTS/labels-$task" --baseline none --output "$RESULTS/labels-$task"
         done
         ;;
     sound)
