@@ -75,7 +75,7 @@ class images(torch.utils.data.Dataset):
     def __init__(self, name: str, samples: int | None = None, seed: int = 0,
                  transform: typing.Callable[[PIL.Image.Image], typing.Any] | None = None, **parameters: typing.Any):
         with _ours():
-            from datasets.encode import rendered
+            from datasets.image_folders.encode import rendered
             from generators.named import make_process, open_parameters, published_size
 
             parameters = {**({"device": "cpu"} if "device" in open_parameters(name) else {}), **parameters}
@@ -110,7 +110,7 @@ class encoder:
 
     def __init__(self, path_or_name: str, device: str = "cpu"):
         with _ours():
-            from linear_eval.rows import open_encoder
+            from linear_eval.features.rows import open_encoder
 
             self.model = model = open_encoder(path_or_name)[0].to(device)
         self.device, resize = device, v2.Resize(model.RESIZE, v2.InterpolationMode(model.INTERPOLATION))
@@ -132,7 +132,7 @@ class encoder:
                              "in 0 to 1, not normalised: that is done here")
         x = self.transform(images) if torch.is_tensor(images) else torch.stack([self.transform(it) for it in images])
         with _ours():
-            from linear_eval.features import encoder_features
+            from linear_eval.features.frozen import encoder_features
 
             of = encoder_features(self.model, layer or self.model.PROBED)
             return torch.cat([of(part.to(self.device)).cpu() for part in x.split(256)])
@@ -150,7 +150,7 @@ class views:
     def __call__(self, image: PIL.Image.Image | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = v2.functional.pil_to_tensor(image.convert("RGB")) if isinstance(image, PIL.Image.Image) else image
         with _ours():
-            from datasets.pair_of_views import pair_of_views
+            from datasets.views.pair import pair_of_views
             from models import SmallAlexNet
 
             return pair_of_views(pixels, self.resolution, SmallAlexNet.MEAN, SmallAlexNet.STD, self.seed)

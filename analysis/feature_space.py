@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from linear_eval.extract import CODE
-from linear_eval.rows import Row, encoder_row, network_row, random_row
+from linear_eval.features.extract import CODE
+from linear_eval.features.rows import Row, encoder_row, network_row, random_row
 from models import EfficientNetLite0
 from utils.files import atomic_open
 from utils.progress import Progress

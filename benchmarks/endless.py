@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 
 from benchmarks.ratio import HEADER, row, seconds
-from datasets.encode import rendered
+from datasets.image_folders.encode import rendered
 from generators.named import make_process
 from train_align_uniform.learner import AlignUniform, Options
 from training.images import PackedImages, RenderedImages

@@ -33,8 +33,8 @@ import torch
 from PIL import Image
 
 from benchmarks.ratio import HEADER, row, seconds
-from datasets.encode import ImageProcess
-from datasets.writer import IMAGES_A_CHUNK, write_chunk, write_image_folder
+from datasets.image_folders.encode import ImageProcess
+from datasets.image_folders.writer import IMAGES_A_CHUNK, write_chunk, write_image_folder
 from generators.named import make_process
 from tests.generators import plain_generators
 from tests.generators.plain_feature_vis import feature_vis_pair

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from benchmarks.ratio import HEADER, ratios, row
 from losses.info_nce import info_nce_loss
+from train_ica.latents.pairs import open_pairs
 from train_ica.learner import Ica, make_encoder
 from train_ica.options import Options
-from train_ica.pairs import open_pairs
 from train_ica.settings import defaults_of
 from utils.cli import parser, positive_int, run
 from utils.devices import describe

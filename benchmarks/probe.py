@@ -23,13 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.ratio import HEADER, ratios, row, seconds
-from datasets.folder import read_rgb
+from datasets.image_folders.folder import read_rgb
 from generators.named import make_process
-from linear_eval.extract import extract
-from linear_eval.features import SMALL_VIEW
+from linear_eval.features.extract import extract
+from linear_eval.features.frozen import SMALL_VIEW
+from linear_eval.features.rows import random_row
 from linear_eval.probes.cached import fit_probe
 from linear_eval.probes.paper import EPOCHS, train_linear
-from linear_eval.rows import random_row
 from linear_eval.task import Split
 from models import SmallAlexNet, random_encoder
 from utils.cli import parser, positive_int, run

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from linear_eval.evaluate import evaluate
-from linear_eval.extract import extract
+from linear_eval.features.extract import extract
+from linear_eval.features.rows import Row, encoder_row, random_row
 from linear_eval.probes.cached import Standardise
 from linear_eval.probes.paper import BATCH_SIZE, fit_linear
-from linear_eval.rows import Row, encoder_row, random_row
 from linear_eval.task import Task, load_task
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.ratio import HEADER, row, seconds
+from datasets.image_folders.writer import write_image_folder
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import decode, open_shards, read
-from datasets.writer import write_image_folder
 from generators.named import make_process
 from training.order import Order
 from utils.cli import parser, positive_int, run

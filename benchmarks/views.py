@@ -15,8 +15,8 @@ from PIL import Image
 from torchvision import transforms as T
 
 from benchmarks.ratio import HEADER, ratios, row
-from datasets.view_parameters import PAPER, draw_parameters
-from datasets.views import make_views
+from datasets.views.batched import make_views
+from datasets.views.parameters import PAPER, draw_parameters
 from generators.named import make_process
 from models import SmallAlexNet
 from utils.cli import parser, positive_int, run

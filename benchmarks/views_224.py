@@ -18,8 +18,8 @@ from PIL import Image, ImageFilter
 from torchvision import transforms as T
 
 from benchmarks.ratio import HEADER, row, seconds
-from datasets.view_parameters import MOCO_V2, draw_parameters
-from datasets.views import make_views
+from datasets.views.batched import make_views
+from datasets.views.parameters import MOCO_V2, draw_parameters
 from generators.named import make_process
 from models import ResNet50
 from utils.cli import parser, positive_int, run

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from datasets.record import RECORD, make_record, record_of
+from datasets.image_folders.record import RECORD, make_record, record_of
 from utils.cli import UserError, parser, run
 from utils.files import write_bytes, write_json
 from utils.seeding import generator, stable_key

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datasets.folder import list_images, read_rgb
+from datasets.image_folders.folder import list_images, read_rgb
 from utils.cli import UserError
 from utils.cpus import usable_cpus
 

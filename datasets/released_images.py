@@ -14,9 +14,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from datasets.folder import count_images, list_images, read_rgb
+from datasets.image_folders.folder import count_images, list_images, read_rgb
+from datasets.image_folders.record import RECORD, make_record, recorded_count
 from datasets.manifest import Kind, Release, fetch_all, options, releases
-from datasets.record import RECORD, make_record, recorded_count
 from datasets.unzip import unzip
 from utils.cli import UserError, positive_int, run
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR10, FashionMNIST
 
+from datasets.image_folders.record import RECORD, make_record
 from datasets.imagenet.imagenet100 import place
-from datasets.record import RECORD, make_record
 from datasets.tiny_imagenet import ALL, name_of, write_tiny_imagenet
 from utils.cli import UserError, parser, run
 from utils.files import atomic_open, locked, read_record, write_json

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets.download import WrongFile, download_checked
-from datasets.folder import list_images
+from datasets.image_folders.folder import list_images
+from datasets.image_folders.record import RECORD, make_record
 from datasets.imagenet.imagenet100 import place
-from datasets.record import RECORD, make_record
 from datasets.unzip import unzip
 from utils.cli import UserError
 from utils.files import locked, read_record, write_bytes, write_json

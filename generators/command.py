@@ -4,8 +4,8 @@ import argparse
 import os
 import sys
 
-from datasets.encode import FORMATS, ImageProcess
-from datasets.writer import write_image_folder
+from datasets.image_folders.encode import FORMATS, ImageProcess
+from datasets.image_folders.writer import write_image_folder
 from generators.named import process_class
 from utils.cli import UserError, parser, positive_int, run
 from utils.cpus import default_workers

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from datasets.encode import rendered
-from datasets.folder import list_images, read_rgb
-from datasets.record import record_of
+from datasets.image_folders.encode import rendered
+from datasets.image_folders.folder import list_images, read_rgb
+from datasets.image_folders.record import record_of
 from generators.named import make_process, named_datasets
 from utils.cli import UserError, parser, positive_int, run
 from utils.files import atomic_open

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.encode import ImageProcess, encode
+from datasets.image_folders.encode import ImageProcess, encode
 from generators.dead_leaves_textures import FEWEST, POOL_IMAGES, TexturedLeaves, pool_process
 from generators.mixture import Mixture, parse_components, processes
 from utils.files import human_bytes

@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from datasets.encode import ImageProcess
-from datasets.folder import list_images
-from datasets.packed import packed_images
-from datasets.writer import describe, write_image_folder
+from datasets.image_folders.encode import ImageProcess
+from datasets.image_folders.folder import list_images
+from datasets.image_folders.packed import packed_images
+from datasets.image_folders.writer import describe, write_image_folder
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import make_process
 from generators.process import option

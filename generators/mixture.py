@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.encode import ImageProcess, rendered
-from datasets.writer import parameters
+from datasets.image_folders.encode import ImageProcess, rendered
+from datasets.image_folders.writer import parameters
 from generators.named import find, make_process, needs
 from generators.process import check, option, stream_key
 from utils.cli import UserError

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from datasets.encode import ImageProcess
+from datasets.image_folders.encode import ImageProcess
 from generators import outside
 from utils.cli import UserError
 

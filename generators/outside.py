@@ -31,7 +31,7 @@ import sys
 
 import numpy as np
 
-from datasets.encode import ImageProcess, rendered
+from datasets.image_folders.encode import ImageProcess, rendered
 from utils.cli import UserError
 
 

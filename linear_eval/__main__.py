@@ -20,10 +20,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from linear_eval.baselines import ALL
 from linear_eval.evaluate import evaluate, finished, identity
-from linear_eval.protocols import PROTOCOLS
-from linear_eval.rows import KIND, baseline_row, encoder_row, random_row
+from linear_eval.features.baselines import ALL
+from linear_eval.features.rows import KIND, baseline_row, encoder_row, random_row
+from linear_eval.probes.protocols import PROTOCOLS
 from linear_eval.task import add_task_options, load_task, number_or_share
 from utils.cli import UserError, parser, run, whole_number
 from utils.devices import add_precision, choose_device

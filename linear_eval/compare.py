@@ -27,12 +27,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from linear_eval.baselines import BASELINES
 from linear_eval.evaluate import evaluate, finished, identity
-from linear_eval.find import TORCHVISION, find_encoders
-from linear_eval.protocols import PROTOCOLS
+from linear_eval.features.baselines import BASELINES
+from linear_eval.features.find import TORCHVISION, find_encoders
+from linear_eval.features.rows import KIND, Row, baseline_row, encoder_row, random_row
+from linear_eval.probes.protocols import PROTOCOLS
 from linear_eval.results import width_text
-from linear_eval.rows import KIND, Row, baseline_row, encoder_row, random_row
 from linear_eval.task import Task, add_task_options, load_task, number_or_share
 from utils.cli import UserError, parser, run, whole_number
 from utils.devices import add_precision, choose_device

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linear_eval.extract import CODE, extract
-from linear_eval.protocols import PROTOCOLS, Classify, Problem
+from linear_eval.features.extract import CODE, extract
+from linear_eval.features.rows import Row
+from linear_eval.probes.protocols import PROTOCOLS, Classify, Problem
 from linear_eval.results import check
-from linear_eval.rows import Row
 from linear_eval.task import Task
 from utils.cli import UserError
 from utils.devices import describe

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from linear_eval.features.rows import RANDOM_INIT
 from linear_eval.results import Condition, Result, RowKey, condition_of, distinct, read_results, row_of
-from linear_eval.rows import RANDOM_INIT
 from linear_eval.tables.published import noise, published
 from utils.cli import UserError, parser, run
 from utils.figures import save_figure

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from datasets.vtab.prepared import status_line
 from datasets.vtab.tasks import GROUPS, TASKS
-from linear_eval.find import find_encoders
+from linear_eval.features.find import find_encoders
 from linear_eval.results import Result, Setting, family, find_results, row_of, settings, task_of, width_text
 from linear_eval.tables.published import in_order
 from utils.cli import UserError, parser, run

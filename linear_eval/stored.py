@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from datasets.examples.store import ARRAY, TABLE, Examples, load_examples
-from datasets.fingerprint import contents_sha256, states_sha256
-from linear_eval.baselines import OF_ARRAYS
-from linear_eval.features import View
+from datasets.image_folders.fingerprint import contents_sha256, states_sha256
+from linear_eval.features.baselines import OF_ARRAYS
+from linear_eval.features.frozen import View
 from utils.cli import UserError
 
 if TYPE_CHECKING:
-    from linear_eval.rows import Row
+    from linear_eval.features.rows import Row
 
 
 @dataclass

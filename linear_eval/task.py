@@ -18,14 +18,14 @@ from typing import ClassVar
 import numpy as np
 
 from datasets.examples.store import is_examples
-from datasets.fingerprint import contents_sha256, states_sha256
-from datasets.folder import labelled_images
-from datasets.record import RECORD, record_of
+from datasets.image_folders.fingerprint import contents_sha256, states_sha256
+from datasets.image_folders.folder import labelled_images
+from datasets.image_folders.record import RECORD, record_of
 from datasets.vtab.tasks import TASKS, VtabTask
-from linear_eval.baselines import BASELINES, OF_ARRAYS
-from linear_eval.features import SMALL_VIEW, View, decode
+from linear_eval.features.baselines import BASELINES, OF_ARRAYS
+from linear_eval.features.frozen import SMALL_VIEW, View, decode
+from linear_eval.features.rows import Row
 from linear_eval.results import is_text
-from linear_eval.rows import Row
 from linear_eval.stored import StoredSplit, stored_task
 from utils.cli import UserError, non_negative, positive_int
 from utils.seeding import permutation, stable_key

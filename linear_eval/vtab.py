@@ -14,7 +14,7 @@ from pathlib import Path
 
 from datasets.vtab.tasks import TASKS
 from linear_eval.compare import add_options, entries, probe
-from linear_eval.protocols import PROTOCOLS
+from linear_eval.probes.protocols import PROTOCOLS
 from linear_eval.task import is_ready, load_task
 from utils.cli import UserError, parser, positive_int, run
 from utils.devices import choose_device

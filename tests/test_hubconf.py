@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from generators.named import make_process
-from linear_eval.rows import encoder_row
+from linear_eval.features.rows import encoder_row
 from models import random_encoder, save_encoder
 
 ROOT = Path(__file__).parents[1]

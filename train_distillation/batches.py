@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from datasets.corruptions.distortions import curriculum
-from datasets.view_parameters import draw_parameters
-from datasets.views import crop
+from datasets.views.batched import crop
+from datasets.views.parameters import draw_parameters
 from train_distillation.options import DistortedOptions
 from train_distillation.teachers import Tower
 from training.distributed import ALONE, Processes
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
 class Batches:
     """Batches as a function of the seed and the step: crops of 8 to 100 % of an image, half of them flipped
-    (`datasets.view_parameters`), scaled to the teacher's size."""
+    (`datasets.views.parameters`), scaled to the teacher's size."""
 
     def __init__(self, images: PackedImages | RenderedImages, options: DistortedOptions, tower: Tower,
                  device: torch.device, processes: Processes = ALONE):

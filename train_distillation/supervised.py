@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datasets.folder import labelled_images, list_images
+from datasets.image_folders.folder import labelled_images, list_images
 from models import save_encoder
 from models.checkpoint import check_numbers, load_torch, save_torch
 from train_distillation.batches import Batches

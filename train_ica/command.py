@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from train_ica.latents.pairs import open_pairs
 from train_ica.learner import Ica
 from train_ica.options import Options
-from train_ica.pairs import open_pairs
 from train_ica.settings import defaults_of, table
 from training.finish import finished
 from training.loop import train

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from losses.info_nce import info_nce_loss
 from models.checkpoint import check_numbers, save_torch
 from train_ica.encoders import FASTER, OutputMap, OutputMaps, cnn, keep_the_scale, kitti_cnn, mlp, resnet18
+from train_ica.latents.pairs import Pairs
 from train_ica.options import Options
-from train_ica.pairs import Pairs
 from train_ica.scores import all_scores, mcc, mcc_each, r2, r2_each
 from training.update import Update, read_finite
 from utils.devices import autocast

@@ -7,8 +7,8 @@ import numpy as np
 
 from losses.info_nce import check_powers
 from train_ica.encoders import MODELS
-from train_ica.mixing import ACTIVATIONS, WEIGHTS
-from train_ica.spaces import LAWS, Box, Law, Product, Space, Sphere, Unbounded
+from train_ica.latents.mixing import ACTIVATIONS, WEIGHTS
+from train_ica.latents.spaces import LAWS, Box, Law, Product, Space, Sphere, Unbounded
 from training.options import COMPUTING, OPTIMISATION, TrainingOptions
 from utils.cli import UserError, non_negative, positive_int, whole_number
 from utils.options import option

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datasets.view_parameters import MOCO_V2
+from datasets.views.parameters import MOCO_V2
 from models import ResNet50
 from models.checkpoint import check_numbers, save_torch
 from train_moco import encoders

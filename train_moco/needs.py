@@ -11,8 +11,8 @@ the lines under the table state the arithmetic.
 import io
 import time
 
-from datasets.encode import encode
-from datasets.folder import read_rgb
+from datasets.image_folders.encode import encode
+from datasets.image_folders.folder import read_rgb
 from generators.cost import human_time, image_need
 from generators.feature_vis.images import NO_ENCODER
 from generators.named import find, make_process, needs, published_size

@@ -6,7 +6,7 @@ import torch
 
 from datasets.examples.store import Examples, is_examples, load_examples
 from datasets.examples.views import expert_views
-from datasets.fingerprint import contents_sha256
+from datasets.image_folders.fingerprint import contents_sha256
 from train_viewmaker.inputs import ArrayInputs
 from train_viewmaker.options import Options
 from training.sources import Source, find_source

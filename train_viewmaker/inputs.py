@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datasets.view_parameters import draw_parameters
-from datasets.views import make_views
+from datasets.views.batched import make_views
+from datasets.views.parameters import draw_parameters
 from models.viewmaker import check_side
 from training.options import TrainingOptions
 from training.order import Order
@@ -52,7 +52,7 @@ def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 
 class ImageInputs:
-    """Images in [0, 1], their middle square brought to `size` pixels. Expert views are SimCLR's: `datasets.views`."""
+    """Images in [0, 1], their middle square brought to `size` pixels. Expert views: `datasets.views.batched`."""
 
     limits = (0.0, 1.0)
 

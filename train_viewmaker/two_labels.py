@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from datasets.folder import labelled_images, read_rgb
-from datasets.record import RECORD, make_record
+from datasets.image_folders.folder import labelled_images, read_rgb
+from datasets.image_folders.record import RECORD, make_record
 from utils.cli import UserError, parser, run, whole_number
 from utils.files import atomic_open, locked, read_record, write_json
 from utils.progress import Progress

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.encode import ImageProcess, checked, rendered
-from datasets.writer import IMAGES_A_CHUNK
+from datasets.image_folders.encode import ImageProcess, checked, rendered
+from datasets.image_folders.writer import IMAGES_A_CHUNK
 from utils.workers import Workers, ahead, worker_processes
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from datasets.encode import ImageProcess
-from datasets.folder import list_images
-from datasets.packed import packed_shape
+from datasets.image_folders.encode import ImageProcess
+from datasets.image_folders.folder import list_images
+from datasets.image_folders.packed import packed_shape
 from generators.cost import human_time, image_need, need_of_folder
 from generators.feature_vis.images import NO_ENCODER
 from generators.named import SCALES, make_process, named_datasets, needs, published_size

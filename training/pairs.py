@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.view_parameters import PAPER, Recipe, draw_parameters
-from datasets.views import make_views
+from datasets.views.batched import make_views
+from datasets.views.parameters import PAPER, Recipe, draw_parameters
 from training.distributed import ALONE, Processes
 from training.laps import lap
 from training.options import TrainingOptions

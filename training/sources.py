@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from datasets.fingerprint import contents_sha256
-from datasets.folder import RECORD, list_images
-from datasets.packed import packed_images, packed_shape
+from datasets.image_folders.fingerprint import contents_sha256
+from datasets.image_folders.folder import RECORD, list_images
+from datasets.image_folders.packed import packed_images, packed_shape
+from datasets.image_folders.writer import describe
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import list_shards, open_shards
-from datasets.writer import describe
 from generators.named import known, make_process, named_datasets, needs, open_parameters, published_size, settings
 from training.distributed import processes_here
 from training.images import PackedImages, RenderedImages

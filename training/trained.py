@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from datasets.folder import RECORD, count_images, recorded_count
+from datasets.image_folders.folder import RECORD, count_images, recorded_count
 from datasets.shards.read import list_shards, open_shards
 from generators.named import find, named_datasets, needs
 from utils.cli import UserError, parser, run

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from analysis.feature_space import FeatureSpace
-from datasets.view_parameters import draw_parameters
-from datasets.views import make_views
+from datasets.views.batched import make_views
+from datasets.views.parameters import draw_parameters
 
 IMAGES = 200  # at most: each view is compared with a view of every other image
 

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from analysis.feature_space import open_row
 from analysis.pictures.sheet import NETWORKS, called, enlarged, normalised, open_network, write_sheet
-from linear_eval.extract import extract
+from linear_eval.features.extract import extract
 from linear_eval.probes.cached import LinearProbe, fit_probe
 from linear_eval.task import balanced_order, load_task
 from utils.cli import UserError, parser, positive_int, run, whole_number

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analysis.feature_space import DEFAULT
 from generators.contact_sheet import GAP, TILE, block, overview, save
-from linear_eval.find import TORCHVISION, default_name
+from linear_eval.features.find import TORCHVISION, default_name
 from models import EfficientNetLite0, Encoder, Pretrained, load_encoder, random_encoder
 from utils.cli import UserError
 

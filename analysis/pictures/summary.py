@@ -12,7 +12,7 @@ from PIL import Image
 
 from analysis.pictures.filters import filters
 from analysis.pictures.sheet import enlarged, open_network
-from datasets.folder import read_rgb
+from datasets.image_folders.folder import read_rgb
 from generators.contact_sheet import block, overview, save, source_of
 from utils.cli import parser, run
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from datasets.corruptions import blur, digital, noise, weather
 from datasets.corruptions.severities import BENCHMARKS, NAMES
-from datasets.folder import EXTENSIONS, read_rgb
+from datasets.image_folders.folder import EXTENSIONS, read_rgb
 from utils.cli import UserError
 from utils.seeding import generator, stable_key
 

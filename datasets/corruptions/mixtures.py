@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from datasets.corruptions.distortions import gaussian_blur, gaussian_noise, random_mask
-from datasets.view_parameters import HUE
-from datasets.views import jitter
+from datasets.views.batched import jitter
+from datasets.views.parameters import HUE
 from utils.device_seeding import normals, words
 from utils.seeding import stable_key, uniforms
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from datasets.record import RECORD, make_record, record_of
+from datasets.image_folders.record import RECORD, make_record, record_of
 from utils.cli import UserError
 from utils.files import errors_name, human_bytes, locked, write_bytes, write_json
 from utils.progress import Progress

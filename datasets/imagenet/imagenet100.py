@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from datasets.image_folders.record import RECORD, make_record
+from datasets.image_folders.writer import nearest
 from datasets.imagenet.imagenet1k import Classes, find_images, layout, total
-from datasets.record import RECORD, make_record
-from datasets.writer import nearest
 from utils.cli import UserError
 from utils.files import atomic_open, human_bytes, locked, read_json, write_json
 from utils.progress import Progress

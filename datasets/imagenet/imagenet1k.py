@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scipy.io import loadmat
 
-from datasets.folder import EXTENSIONS
+from datasets.image_folders.folder import EXTENSIONS
 from utils.cli import UserError
 
 SPLITS = ("train", "val")

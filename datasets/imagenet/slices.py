@@ -16,9 +16,9 @@ import re
 import shutil
 from pathlib import Path
 
+from datasets.image_folders.record import RECORD, make_record
 from datasets.imagenet.imagenet1k import find_images, layout, total
 from datasets.imagenet.imagenet100 import check_apart, entries, make, read_classes
-from datasets.record import RECORD, make_record
 from utils.cli import UserError, parser, run
 from utils.files import write_json
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.folder import EXTENSIONS
+from datasets.image_folders.folder import EXTENSIONS
 from utils.cli import UserError
 from utils.files import read_record, sha256, write_bytes
 

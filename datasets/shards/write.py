@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.encode import FOLDER, ImageProcess, encode
+from datasets.image_folders.encode import FOLDER, ImageProcess, encode
 from datasets.shards.index import BLOCK, END, Index, header_crc
 from datasets.shards.read import Member, Place, read
 from utils.files import errors_name, sha256

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from datasets.record import RECORD, make_record, record_of
+from datasets.image_folders.record import RECORD, make_record, record_of
 from datasets.vtab.images import count_images, remove_leftovers, write_image
 from datasets.vtab.shards import SERVER
 from datasets.vtab.tasks import ROUTES, VtabTask

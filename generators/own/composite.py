@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from datasets.encode import rendered
+from datasets.image_folders.encode import rendered
 from generators.mixture import Mixture
 from generators.own.colour import exposed
 from generators.process import check, option, stream_key

@@ -1,1 +1,1 @@
-"""What is fitted to frozen features, a probe a file; `linear_eval.protocols` says which protocol takes which."""
+"""What is fitted to frozen features, a probe a file; `linear_eval.probes.protocols` says which protocol takes which."""

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from datasets.folder import read_rgb
-from linear_eval.features import SMALL_VIEW, Features
+from datasets.image_folders.folder import read_rgb
+from linear_eval.features.frozen import SMALL_VIEW, Features
 from models.checkpoint import load_torch, save_torch
 from utils.cli import UserError
 from utils.progress import Progress

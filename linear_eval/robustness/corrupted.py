@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from datasets.corruptions.corrupt import SMALL, benchmark_of, corrupt
-from datasets.folder import read_rgb
-from linear_eval.features import View, decode
+from datasets.image_folders.folder import read_rgb
+from linear_eval.features.frozen import View, decode
 from utils.cpus import usable_cpus
 
 

@@ -24,10 +24,10 @@ from datasets.corruptions.published import available, published
 from datasets.corruptions.severities import CORE, NAMES
 from linear_eval.compare import add_options, entries
 from linear_eval.evaluate import accuracy, evaluate, finished, identity
-from linear_eval.extract import extract
-from linear_eval.protocols import PROTOCOLS, Classify
+from linear_eval.features.extract import extract
+from linear_eval.features.rows import Row
+from linear_eval.probes.protocols import PROTOCOLS, Classify
 from linear_eval.robustness.corrupted import Clean, Made, view_before
-from linear_eval.rows import Row
 from linear_eval.task import Task, balanced_order, load_task, number_or_share
 from utils.cli import UserError, parser, positive_int, run, whole_number
 from utils.devices import choose_device

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from linear_eval.baselines import ALL
+from linear_eval.features.baselines import ALL
+from linear_eval.features.rows import RANDOM_INIT
 from linear_eval.results import Condition, Result, RowKey, condition_of, distinct, row_of, task_of, width_text
-from linear_eval.rows import RANDOM_INIT
 from utils.cli import UserError
 
 

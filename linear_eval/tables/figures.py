@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from linear_eval.baselines import ALL
-from linear_eval.rows import RANDOM_INIT
+from linear_eval.features.baselines import ALL
+from linear_eval.features.rows import RANDOM_INIT
 from linear_eval.tables.comparison import Comparison
 from utils.figures import UNDATED, save_figure
 

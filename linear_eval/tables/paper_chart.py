@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from linear_eval.rows import RANDOM_INIT
+from linear_eval.features.rows import RANDOM_INIT
 from linear_eval.tables.published import Figure, in_order
 
 UPPER = "Places"  # the paper's upper reference

@@ -7,7 +7,7 @@ import numpy as np
 
 from datasets import animal_shapes
 from datasets.animal_shapes import SPECIES, load_animal_shapes, write_animal_shapes
-from datasets.folder import labelled_images, read_rgb
+from datasets.image_folders.folder import labelled_images, read_rgb
 from tests.files import Bomb, user_error
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets.image_folders.writer import write_image_folder
 from datasets.latent_images import LatentImages
-from datasets.writer import write_image_folder
 from generators.latent_scene import LatentScene
 from tests.files import user_error
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from datasets import manifest, released_images
-from datasets.folder import list_images
+from datasets.image_folders.folder import list_images
+from datasets.image_folders.record import make_record
 from datasets.manifest import releases
-from datasets.record import make_record
 from generators.named import named_datasets
 from tests.files import contents, files_up_to, listed, zipped
 from tests.scripts.smoke_fixtures import picture

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from datasets import small_photos
-from datasets.folder import labelled_images, read_rgb
-from datasets.record import RECORD, make_record
+from datasets.image_folders.folder import labelled_images, read_rgb
+from datasets.image_folders.record import RECORD, make_record
 from datasets.small_photos import write_small_photos
 from tests.files import user_error
 from utils.files import read_json

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from datasets import small_photos, tiny_imagenet
-from datasets.folder import labelled_images, read_rgb
-from datasets.record import RECORD
+from datasets.image_folders.folder import labelled_images, read_rgb
+from datasets.image_folders.record import RECORD
 from tests.files import zipped
 from utils.files import read_json
 

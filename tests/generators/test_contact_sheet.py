@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.folder import read_rgb
-from datasets.record import RECORD
+from datasets.image_folders.folder import read_rgb
+from datasets.image_folders.record import RECORD
 from generators import contact_sheet
 from generators.contact_sheet import GAP, LINE, TILE, block, overview, source_of
 from generators.named import make_process

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from datasets.writer import write_image_folder
+from datasets.image_folders.writer import write_image_folder
 from generators.latent_scene import LATENTS, LatentScene, rgb
 from tests.files import user_error
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from datasets.writer import describe
+from datasets.image_folders.writer import describe
 from generators.mixture import BLOCK, Mixture, drawn_components, parse_components, place
 from generators.named import make_process
 from models.checkpoint import random_encoder, save_encoder

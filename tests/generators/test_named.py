@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.writer import IMAGES_A_CHUNK, write_image_folder
+from datasets.image_folders.writer import IMAGES_A_CHUNK, write_image_folder
 from generators import dead_leaves_textures, torch_process
 from generators.dead_leaves_textures import FEWEST
 from generators.named import find, make_process, named_datasets, needs, process_class, published_size, settings

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from linear_eval import compare
-from linear_eval.find import find_encoders
+from linear_eval.features.find import find_encoders
 from models import random_encoder, save_encoder
 from tests.files import user_error
 

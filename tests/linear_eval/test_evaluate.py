@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from linear_eval import protocols
 from linear_eval import task as tasks
-from linear_eval.baselines import mean_colours
 from linear_eval.evaluate import evaluate, identity
-from linear_eval.rows import baseline_row, random_row
+from linear_eval.features.baselines import mean_colours
+from linear_eval.features.rows import baseline_row, random_row
+from linear_eval.probes import protocols
 from linear_eval.task import balanced_order
 from tests.files import user_error
 

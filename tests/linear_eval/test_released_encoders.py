@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from linear_eval import released_encoders
-from linear_eval.find import find_encoders
+from linear_eval.features.find import find_encoders
 from models import ResNet50, SmallAlexNet, load_encoder
 from tests.files import listed, saved, user_error
 from training.trained import encoder_of

@@ -8,7 +8,7 @@ import pytest
 
 from datasets.vtab.tasks import TASKS
 from linear_eval import status
-from linear_eval.find import find_encoders
+from linear_eval.features.find import find_encoders
 from linear_eval.status import cells, next_steps, table
 
 

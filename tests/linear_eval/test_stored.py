@@ -10,11 +10,11 @@ import torch
 from datasets.examples.store import Example, load_examples, write_examples
 from linear_eval import compare
 from linear_eval.__main__ import main
-from linear_eval.baselines import mean_spectrum, raw_values
 from linear_eval.evaluate import evaluate, identity
-from linear_eval.extract import extract
-from linear_eval.features import encoder_features
-from linear_eval.rows import baseline_row, network_row, random_row
+from linear_eval.features.baselines import mean_spectrum, raw_values
+from linear_eval.features.extract import extract
+from linear_eval.features.frozen import encoder_features
+from linear_eval.features.rows import baseline_row, network_row, random_row
 from linear_eval.task import load_task, number_or_share
 from models import ResNet18, SmallAlexNet, save_encoder
 from tests.files import user_error

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linear_eval.features import View, decode
+from linear_eval.features.frozen import View, decode
 from linear_eval.task import Split, balanced_order, load_task
 from tests.files import user_error
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from train_ica import mixing
 from train_ica.__main__ import __doc__ as ABOUT
 from train_ica.command import command as ica_command
-from train_ica.draws import SCORING, TRAINING, LatentDraws
 from train_ica.encoders import OutputMap
+from train_ica.latents import mixing
+from train_ica.latents.draws import SCORING, TRAINING, LatentDraws
+from train_ica.latents.pairs import open_pairs
 from train_ica.learner import Ica, make_encoder
 from train_ica.options import Options
-from train_ica.pairs import open_pairs
 from train_ica.settings import SETTINGS, defaults_of
 from utils.run_folder import RunFolder
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from train_ica import mixing, study, tables
+from train_ica import study, tables
+from train_ica.latents import mixing
 
 TINY = ["--options", "--n", "2", "--batch_size", "16", "--steps", "4", "--score_every", "2", "--score_samples", "64",
         "--gpus"]

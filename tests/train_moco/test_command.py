@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from datasets.image_folders.writer import write_image_folder
 from datasets.shards.write import images_there
-from datasets.writer import write_image_folder
 from generators.dead_leaves import DeadLeaves
 from tests.files import user_error
 from train_moco.__main__ import TRAINER

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.folder import labelled_images
+from datasets.image_folders.folder import labelled_images
 from train_viewmaker import two_labels
 from train_viewmaker.two_labels import with_digit, write_two_labels
 from utils.cli import UserError

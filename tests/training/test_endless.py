@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.writer import write_image_folder
+from datasets.image_folders.writer import write_image_folder
 from generators.named import make_process
 from models import load_encoder
 from models.checkpoint import load_torch

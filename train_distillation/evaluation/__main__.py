@@ -26,7 +26,7 @@ import torch
 from torch.nn import functional as F
 
 from datasets.corruptions.distortions import parse
-from linear_eval.find import default_name
+from linear_eval.features.find import default_name
 from linear_eval.task import Task, load_task
 from train_distillation.evaluation.measure import (
     Head,

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datasets.corruptions.distortions import Distortion
-from datasets.folder import labelled_images
-from linear_eval.features import View, decode
+from datasets.image_folders.folder import labelled_images
+from linear_eval.features.frozen import View, decode
 from linear_eval.probes.cached import LogisticRegression, Standardise, fit_probe
 from linear_eval.task import balanced_order
 from train_distillation.teachers import Tower

@@ -6,7 +6,7 @@ import torch
 
 from analysis.feature_space import FeatureSpace
 from analysis.measures.coherence import coherence, views, wins
-from linear_eval.rows import Row
+from linear_eval.features.rows import Row
 
 
 def test_wins_are_those_of_a_plain_loop():

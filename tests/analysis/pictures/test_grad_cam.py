@@ -90,5 +90,5 @@ def test_command(tmp_path, monkeypatch, end):
 
 
 def command_row(device):
-    from linear_eval.rows import random_row
+    from linear_eval.features.rows import random_row
     return random_row(0, device, None, 0.05)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from datasets.folder import labelled_images
+from datasets.image_folders.folder import labelled_images
 from datasets.imagenet.imagenet100 import COUNTS, read_classes
 
 WANTED = list(read_classes())

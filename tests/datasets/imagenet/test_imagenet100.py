@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from torchvision.datasets import ImageFolder
 
-from datasets.folder import labelled_images, list_images
+from datasets.image_folders.folder import labelled_images, list_images
 from datasets.imagenet import __main__ as command
 from datasets.imagenet import imagenet100
 from datasets.imagenet.imagenet100 import read_classes, write_imagenet100

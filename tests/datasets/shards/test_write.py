@@ -11,11 +11,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from tests.datasets.test_writer import ROOT, Ramps, command, digest, write
 
 from datasets.shards import write as shards
 from datasets.shards.index import Index
 from generators.dead_leaves import DeadLeaves
-from tests.datasets.test_writer import ROOT, Ramps, command, digest, write
 from tests.files import user_error
 from utils.files import sha256
 
@@ -23,9 +23,9 @@ from utils.files import sha256
 @pytest.fixture
 def small(monkeypatch):
     """Shards of 40 images in place of 1,000, in this process."""
-    for module in ("datasets.writer", "datasets.shards.write"):
+    for module in ("datasets.image_folders.writer", "datasets.shards.write"):
         monkeypatch.setattr(f"{module}.FOLDER", 40)
-    monkeypatch.setattr("datasets.writer.IMAGES_A_CHUNK", 8)
+    monkeypatch.setattr("datasets.image_folders.writer.IMAGES_A_CHUNK", 8)
 
 
 def tar(root, samples, **options):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.folder import labelled_images, list_images
+from datasets.image_folders.folder import labelled_images, list_images
 from datasets.vtab import __main__ as vtab_command
 from datasets.vtab.prepared import prepare, status_line
 from datasets.vtab.tasks import TASKS

@@ -15,7 +15,7 @@ import torchvision.datasets as tv
 from PIL import Image
 from scipy.io import savemat
 
-from datasets.record import make_record
+from datasets.image_folders.record import make_record
 from datasets.vtab import prepared as vtab
 from datasets.vtab.prepared import prepare
 from datasets.vtab.tasks import TASKS

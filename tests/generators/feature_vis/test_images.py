@@ -13,7 +13,7 @@ from scipy import stats
 from torch.nn import functional as F
 from torchvision.transforms import functional as TF
 
-from datasets.writer import describe, write_image_folder
+from datasets.image_folders.writer import describe, write_image_folder
 from generators import torch_process
 from generators.feature_vis.fourier_image import COLOURS, draw_spectrum, stretch, to_rgb
 from generators.feature_vis.images import Channels, FeatureVis, ascend, shown_channels, target_weights, targets

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from datasets.writer import describe
+from datasets.image_folders.writer import describe
 from generators.mixture import Mixture
 from generators.own.composite import GROUP, Composite, blend, kml_mask, two_means
 from utils.cli import UserError

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torchvision import transforms
 
-from linear_eval.baselines import raw_pixels
-from linear_eval.features import View
+from linear_eval.features.baselines import raw_pixels
+from linear_eval.features.frozen import View
+from linear_eval.features.rows import Row
 from linear_eval.probes import paper
 from linear_eval.probes.moco import MOCO
 from linear_eval.probes.paper import fit_linear, train_linear
-from linear_eval.protocols import PROTOCOLS
-from linear_eval.rows import Row
+from linear_eval.probes.protocols import PROTOCOLS
 from tests.files import user_error
 
 CPU = torch.device("cpu")

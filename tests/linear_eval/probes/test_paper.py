@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from linear_eval.baselines import mean_colours, raw_pixels
-from linear_eval.features import encoder_features
+from linear_eval.features.baselines import mean_colours, raw_pixels
+from linear_eval.features.frozen import encoder_features
 from linear_eval.probes import paper
 from linear_eval.probes.moco import MOCO
 from linear_eval.probes.paper import PAPER, RandomViews, fit_linear, train_linear

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from linear_eval import protocols
-from linear_eval.probes import streamed
+from linear_eval.probes import protocols, streamed
 from linear_eval.probes.cached import LogisticRegression, Standardise, fit_probe
 from linear_eval.probes.streamed import Rows, StreamedRegression, fit_streamed
 from tests.linear_eval.probes.test_cached import planted

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from datasets.corruptions.corrupt import corrupt
-from linear_eval.features import View
+from linear_eval.features.frozen import View
 from linear_eval.robustness.__main__ import main as tables
 from linear_eval.robustness.__main__ import mean_error
 from linear_eval.robustness.corrupted import Clean, Made, view_before

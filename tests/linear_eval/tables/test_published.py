@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 from generators.named import named_datasets
-from linear_eval.baselines import BASELINES
-from linear_eval.rows import RANDOM_INIT
+from linear_eval.features.baselines import BASELINES
+from linear_eval.features.rows import RANDOM_INIT
 from linear_eval.tables import published as module
 from linear_eval.tables.published import in_order, noise, published
 

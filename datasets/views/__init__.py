@@ -1,0 +1,1 @@
+"""Random views of images: what is drawn, and how it is applied, batched or on the CPU."""

@@ -1,0 +1,1 @@
+"""What probes see: rows of a table, and the features of their images."""

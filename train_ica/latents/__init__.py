@@ -1,0 +1,1 @@
+"""Latents and their positive partners, and what is seen of them."""
