@@ -17,7 +17,8 @@
 #   STEPS=300 BATCH=64 LR=1e-3 SIZE=64 TEACHER=efficientnet-lite0     of training: three minutes of one core
 #   NOISE=dead_leaves-mixed         named dataset that students without photos are trained on
 #   SHARES="0.001 0.005 0.01 0.05 0.1 1"    of labels        REPEATS=10     passes of a level of the sweep
-#   TRAIN_LIMIT=5000                images to fit probes on        VAL_LIMIT=     images to measure on (default: all)
+#   TRAIN_LIMIT=5000                images to fit probes on; the part `labels` takes all
+#   VAL_LIMIT=                      images to measure on (default: all)
 #   OTHER=data/cifar10              folder for the part `transfer`
 #   RUNS=runs/robust_student        run folders                    RESULTS=$RUNS/results       result files and tables
 #   SEED=0    GPU=0 (default: the CPU)    CACHE= (of packed photos)
@@ -64,7 +65,7 @@ measure() {
     shift
     # shellcheck disable=SC2086 # a list
     run train_distillation.evaluation --data "$DATA" --output "$RESULTS/$file.json" --seed "$SEED" --gpus $GPU \
-        --train-limit "$TRAIN_LIMIT" ${VAL_LIMIT:+--val-limit "$VAL_LIMIT"} "$@"
+        ${TRAIN_LIMIT:+--train-limit "$TRAIN_LIMIT"} ${VAL_LIMIT:+--val-limit "$VAL_LIMIT"} "$@"
 }
 
 clean=(--encoder "$TEACHER" --size "$SIZE")
@@ -96,10 +97,11 @@ for part in "$@"; do
     labels)
         for d in $KEY; do
             learn train_distillation "$(named "$d")" --distortion "$d" "${photos[@]}"
+            # Of all training images: 0.1 % of 5,000 would be less than one a class.
             # shellcheck disable=SC2086 # a list
-            measure "$(named "$d")-labels" --encoder "$RUNS/$(named "$d")" --shares $SHARES
+            TRAIN_LIMIT="" measure "$(named "$d")-labels" --encoder "$RUNS/$(named "$d")" --shares $SHARES
             # shellcheck disable=SC2086 # a list
-            measure "clean-$(named "$d")-labels" "${clean[@]}" --distortion "$d" --shares $SHARES
+            TRAIN_LIMIT="" measure "clean-$(named "$d")-labels" "${clean[@]}" --distortion "$d" --shares $SHARES
         done
         ;;
     sweep)
