@@ -144,6 +144,22 @@ def test_an_empty_folder(refuses, tmp_path):
     refuses("holds no result files", tables, tmp_path)
 
 
+def test_a_line_of_the_sweep_is_of_one_condition():
+    def rows(tests, head_distortion="mask:0.5-0.95", **more):
+        return [{"encoder": "a", "head_distortion": head_distortion, "task": "t", "size": 64, "train_limit": 5000,
+                 "restore": "", "repeats": 1, "top1": 1.0, "test": test, **more} for test in tests]
+
+    plain = ["mask:0.5", "mask:0.75", "mask:0.9"]
+    odd = ["mask:0.5-0.95", "mask:0.75,fixed", "noise:0.3,fixed", "noise:0.1", "blur:7,1.43", "none"]
+    found = tables.sweeps([*rows(plain, repeats=10, top1=2.0), *rows([*odd, "mask:0.75"]), *rows(plain, task="u"),
+                           *rows(plain, train_limit=None), *rows(plain, "none"), *rows(plain[:2], restore="nl-means")])
+    name = "a, probe on mask:0.5-0.95, {}, {} training images"
+    assert list(found) == [("mask", name.format("t", 5000)), ("mask", name.format("u", 5000)),
+                           ("mask", name.format("t", "all")), ("mask", "a, probe on none, t, 5000 training images")]
+    points = found["mask", name.format("t", 5000)]
+    assert list(points) == [0.5, 0.75, 0.9] and all(row["top1"] == 2 for row in points.values())
+
+
 def test_the_authors_numbers():
     with open(tables.AUTHORS, newline="") as file:
         lines = list(csv.DictReader(file))
