@@ -127,7 +127,7 @@ def sweeps(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, Row]]:
     for row in rows:
         fitted, at = row["head_distortion"], level(row["test"])
         if at and fitted.partition(":")[0] in ("", "none", at[0]):  # not how a student of masks sees noise
-            points = found[at[0], *(row.get(name) for name in CONDITION)]
+            points = found[(at[0], *(row.get(name) for name in CONDITION))]
             if at[1] not in points or row.get("repeats", 1) > points[at[1]].get("repeats", 1):
                 points[at[1]] = row
     found = {key: points for key, points in found.items() if len(points) > 2}
