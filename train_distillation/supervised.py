@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from datasets.image_folders.fingerprint import contents_sha256
 from datasets.image_folders.folder import labelled_images, list_images
 from models import save_encoder
 from models.checkpoint import check_numbers, load_torch, save_torch
 from train_distillation.batches import Batches
 from train_distillation.learner import as_trained
 from train_distillation.options import DistortedOptions
-from train_distillation.teachers import load_teacher
 from training.command import Trainer, command
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
@@ -56,15 +56,23 @@ class Options(DistortedOptions):
         if self.temperature == 0:
             raise UserError("--temperature must be above 0")
 
+    def check(self, data: dict[str, Any]) -> None:
+        """Also raises UserError for labels of another folder than the images come from."""
+        read_labels(self.labels)
+        if contents_sha256(Path(self.labels), list_images(self.labels)) != data.get("sha256_of_contents"):
+            raise UserError(f"--labels {self.labels} holds other images than --data: both must be one folder, with "
+                            "images in train/<class>/")
+        super().check(data)
 
-def read_labels(folder: str, count: int) -> tuple[Tensor, int]:
-    """Labels int64 [count] in the order of training, and the number of classes. Raises UserError for another folder
-    than images come from."""
+
+def read_labels(folder: str) -> tuple[Tensor, list[str]]:
+    """Labels int64 [N] of the images that training on `folder` takes, in their order, and the names of the classes.
+    Raises UserError if some have no class."""
     paths, labels, classes = labelled_images(folder, "train")
-    if len(paths) != count or paths != list_images(folder):
-        raise UserError(f"{folder}/train holds {len(paths)} images in class folders, and --data {count} images: both "
-                        "must be one folder, with images in train/<class>/ only")
-    return torch.from_numpy(labels), len(classes)
+    if paths != list_images(folder):
+        raise UserError(f"{folder}/train holds images outside of class folders; pass one with images in train/<class>/ "
+                        "only")
+    return torch.from_numpy(labels), classes
 
 
 def linear(features: int, classes: int, seed: int, name: str) -> nn.Linear:
@@ -84,14 +92,14 @@ class Supervised:
         if processes.count > 1:
             raise UserError("training on labels takes one process; leave torchrun out")
         self.options, self.device = options, device
-        self.labels, classes = read_labels(options.labels, images.count)
-        teacher = load_teacher(options.teacher, options.layer, options.size)
+        self.labels, self.classes = read_labels(options.labels)
+        teacher = options.load_teacher()
         self.total_steps = options.total_steps(images.count)
         self.batches = Batches(images, options, teacher, device)
         self.student, self.model = as_trained(teacher, device, processes)
         self.teacher = teacher.to(device, memory_format=torch.channels_last).requires_grad_(False)
         self.encoder = self.student.encoder
-        self.heads = nn.ModuleDict({name: linear(teacher.features, classes, options.seed, name)
+        self.heads = nn.ModuleDict({name: linear(teacher.features, len(self.classes), options.seed, name)
                                     for name in ("student", "teacher")}).to(device)
         parameters = [*self.encoder.parameters(), *self.heads.parameters()]
         self.update = Update(parameters, options, images.count)
