@@ -33,6 +33,7 @@ from training.options import OPTIMISATION
 from training.update import Update, read_finite
 from utils.cli import UserError, non_negative, run, share
 from utils.devices import autocast
+from utils.files import read_record, write_json
 from utils.options import option
 from utils.seeding import stable_key
 
@@ -145,7 +146,8 @@ class Supervised:
         self.update.optimizer.load_state_dict(state["optimizer"])
 
     def export(self, folder: Path) -> None:
-        """encoder.pth, and the linear layer as head.pth."""
+        """encoder.pth, and the linear layer as head.pth, with the names of its classes in head.json."""
+        write_json(folder / "head.json", {"classes": self.classes})
         save_torch({name: value.cpu() for name, value in self.heads["student"].state_dict().items()},
                    folder / "head.pth")
         save_encoder(self.encoder, folder / "encoder.pth")
@@ -154,14 +156,20 @@ class Supervised:
         self.batches.close()
 
 
-def load_head(folder: Path, features: int, classes: int) -> nn.Linear:
-    """The linear layer of the run in `folder`. Raises UserError if it is not there, or for other sizes."""
-    weights, head = load_torch(folder / "head.pth"), nn.Linear(features, classes)
+def load_head(folder: Path, features: int, classes: Sequence[str]) -> nn.Linear:
+    """The linear layer of the run in `folder`. Raises UserError if it is not there, or for other sizes or classes."""
+    names = folder / "head.json"
+    if names.exists():  # older runs have none, and only the number of their classes is known
+        trained = read_record(names, classes=list)["classes"]
+        if other := [pair for pair in zip(trained, classes, strict=False) if pair[0] != pair[1]]:
+            raise UserError(f"the run in {folder} was trained on class {other[0][0]} where --data has {other[0][1]}; "
+                            "measure on the classes that it was trained on")
+    weights, head = load_torch(folder / "head.pth"), nn.Linear(features, len(classes))
     try:
         head.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError):
-        raise UserError(f"{folder / 'head.pth'} is no layer of {features} features and {classes} classes; measure on "
-                        "the classes that the run was trained on") from None
+        raise UserError(f"{folder / 'head.pth'} is no layer of {features} features and {len(classes)} classes; "
+                        "measure on the classes that the run was trained on") from None
     return head.requires_grad_(False)
 
 
