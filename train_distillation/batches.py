@@ -33,7 +33,6 @@ class Batches:
     def __init__(self, images: PackedImages | RenderedImages, options: DistortedOptions, tower: Tower,
                  device: torch.device, processes: Processes = ALONE):
         self.options, self.tower, self.distortion = options, tower, options.parsed()
-        self.distortion.check(tower.SIZE)
         self.pairs = Pairs(images, options, tower, device, processes)
         self.close = self.pairs.close
 

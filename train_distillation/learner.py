@@ -15,12 +15,11 @@ from models import save_encoder
 from models.checkpoint import check_numbers
 from train_distillation.batches import Batches
 from train_distillation.options import Options
-from train_distillation.teachers import Tower, load_teacher
+from train_distillation.teachers import Tower
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
 from training.laps import lap
 from training.update import Update, read_finite
-from utils.cli import UserError
 from utils.devices import autocast
 
 
@@ -47,9 +46,7 @@ class Distillation:
     def __init__(self, options: Options, images: PackedImages | RenderedImages, device: torch.device,
                  gpus: Sequence[int] = (), processes: Processes = ALONE):
         self.options, self.device, self.processes = options, device, processes
-        teacher = load_teacher(options.teacher, options.layer, options.size)
-        if options.dense_w and not teacher.dense:
-            raise UserError(f"{options.teacher} has no map of positions before its embedding; leave --dense_w out")
+        teacher = options.load_teacher()
         self.total_steps = options.total_steps(images.count)
         self.batches = Batches(images, options, teacher, device, processes)
         self.teacher_sha256 = teacher.sha256()

@@ -1,9 +1,11 @@
 """What decides the result of a run."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from datasets.corruptions.distortions import Distortion, parse
 from losses.distillation import LOSSES
+from train_distillation.teachers import Tower, load_teacher
 from training.options import OPTIMISATION, TrainingOptions
 from utils.cli import UserError, non_negative, positive_int, share
 from utils.options import option
@@ -36,11 +38,22 @@ class DistortedOptions(TrainingOptions):
     weight_decay: float = option(0.0, "weight decay", type=non_negative, group=OPTIMISATION)
 
     def __post_init__(self) -> None:
-        if self.curriculum and self.parsed().kind in ("multi", "none"):
+        kind = self.parsed().kind
+        if self.curriculum and kind in ("multi", "none"):
             raise UserError(f"--curriculum raises one level, and {self.distortion} has none")
 
     def parsed(self) -> Distortion:
         return parse(self.distortion)
+
+    def load_teacher(self) -> Tower:
+        """The teacher. Raises UserError, also where its images are too small for the distortion."""
+        tower = load_teacher(self.teacher, self.layer, self.size)
+        self.parsed().check(tower.SIZE)
+        return tower
+
+    def check(self, data: dict[str, Any]) -> None:
+        super().check(data)
+        self.load_teacher()
 
     def check_gpus(self, gpus: list[int]) -> None:
         super().check_gpus(gpus)
@@ -69,3 +82,9 @@ class Options(DistortedOptions):
             raise UserError("--tau must be above 0")
         if self.hold_w and not self.hold_share:
             raise UserError("--hold_w needs clean images; pass --hold_share above 0")
+
+    def load_teacher(self) -> Tower:
+        tower = super().load_teacher()
+        if self.dense_w and not tower.dense:
+            raise UserError(f"{self.teacher} has no map of positions before its embedding; leave --dense_w out")
+        return tower

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from datasets.image_folders.fingerprint import contents_sha256
 from datasets.image_folders.folder import labelled_images, list_images
 from models import save_encoder
 from models.checkpoint import check_numbers, load_torch, save_torch
 from train_distillation.batches import Batches
 from train_distillation.learner import as_trained
 from train_distillation.options import DistortedOptions
-from train_distillation.teachers import load_teacher
 from training.command import Trainer, command
 from training.distributed import ALONE, Processes
 from training.images import PackedImages, RenderedImages
@@ -33,6 +33,7 @@ from training.options import OPTIMISATION
 from training.update import Update, read_finite
 from utils.cli import UserError, non_negative, run, share
 from utils.devices import autocast
+from utils.files import read_record, write_json
 from utils.options import option
 from utils.seeding import stable_key
 
@@ -56,15 +57,23 @@ class Options(DistortedOptions):
         if self.temperature == 0:
             raise UserError("--temperature must be above 0")
 
+    def check(self, data: dict[str, Any]) -> None:
+        """Also raises UserError for labels of another folder than the images come from."""
+        read_labels(self.labels)
+        if contents_sha256(Path(self.labels), list_images(self.labels)) != data.get("sha256_of_contents"):
+            raise UserError(f"--labels {self.labels} holds other images than --data: both must be one folder, with "
+                            "images in train/<class>/")
+        super().check(data)
 
-def read_labels(folder: str, count: int) -> tuple[Tensor, int]:
-    """Labels int64 [count] in the order of training, and the number of classes. Raises UserError for another folder
-    than images come from."""
+
+def read_labels(folder: str) -> tuple[Tensor, list[str]]:
+    """Labels int64 [N] of the images that training on `folder` takes, in their order, and the names of the classes.
+    Raises UserError if some have no class."""
     paths, labels, classes = labelled_images(folder, "train")
-    if len(paths) != count or paths != list_images(folder):
-        raise UserError(f"{folder}/train holds {len(paths)} images in class folders, and --data {count} images: both "
-                        "must be one folder, with images in train/<class>/ only")
-    return torch.from_numpy(labels), len(classes)
+    if paths != list_images(folder):
+        raise UserError(f"{folder}/train holds images outside of class folders; pass one with images in train/<class>/ "
+                        "only")
+    return torch.from_numpy(labels), classes
 
 
 def linear(features: int, classes: int, seed: int, name: str) -> nn.Linear:
@@ -84,14 +93,14 @@ class Supervised:
         if processes.count > 1:
             raise UserError("training on labels takes one process; leave torchrun out")
         self.options, self.device = options, device
-        self.labels, classes = read_labels(options.labels, images.count)
-        teacher = load_teacher(options.teacher, options.layer, options.size)
+        self.labels, self.classes = read_labels(options.labels)
+        teacher = options.load_teacher()
         self.total_steps = options.total_steps(images.count)
         self.batches = Batches(images, options, teacher, device)
         self.student, self.model = as_trained(teacher, device, processes)
         self.teacher = teacher.to(device, memory_format=torch.channels_last).requires_grad_(False)
         self.encoder = self.student.encoder
-        self.heads = nn.ModuleDict({name: linear(teacher.features, classes, options.seed, name)
+        self.heads = nn.ModuleDict({name: linear(teacher.features, len(self.classes), options.seed, name)
                                     for name in ("student", "teacher")}).to(device)
         parameters = [*self.encoder.parameters(), *self.heads.parameters()]
         self.update = Update(parameters, options, images.count)
@@ -137,7 +146,8 @@ class Supervised:
         self.update.optimizer.load_state_dict(state["optimizer"])
 
     def export(self, folder: Path) -> None:
-        """encoder.pth, and the linear layer as head.pth."""
+        """encoder.pth, and the linear layer as head.pth, with the names of its classes in head.json."""
+        write_json(folder / "head.json", {"classes": self.classes})
         save_torch({name: value.cpu() for name, value in self.heads["student"].state_dict().items()},
                    folder / "head.pth")
         save_encoder(self.encoder, folder / "encoder.pth")
@@ -146,14 +156,20 @@ class Supervised:
         self.batches.close()
 
 
-def load_head(folder: Path, features: int, classes: int) -> nn.Linear:
-    """The linear layer of the run in `folder`. Raises UserError if it is not there, or for other sizes."""
-    weights, head = load_torch(folder / "head.pth"), nn.Linear(features, classes)
+def load_head(folder: Path, features: int, classes: Sequence[str]) -> nn.Linear:
+    """The linear layer of the run in `folder`. Raises UserError if it is not there, or for other sizes or classes."""
+    names = folder / "head.json"
+    if names.exists():  # older runs have none, and only the number of their classes is known
+        trained = read_record(names, classes=list)["classes"]
+        if other := [pair for pair in zip(trained, classes, strict=False) if pair[0] != pair[1]]:
+            raise UserError(f"the run in {folder} was trained on class {other[0][0]} where --data has {other[0][1]}; "
+                            "measure on the classes that it was trained on")
+    weights, head = load_torch(folder / "head.pth"), nn.Linear(features, len(classes))
     try:
         head.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError):
-        raise UserError(f"{folder / 'head.pth'} is no layer of {features} features and {classes} classes; measure on "
-                        "the classes that the run was trained on") from None
+        raise UserError(f"{folder / 'head.pth'} is no layer of {features} features and {len(classes)} classes; "
+                        "measure on the classes that the run was trained on") from None
     return head.requires_grad_(False)
 
 

@@ -25,7 +25,8 @@ class Tower(nn.Module):
     """An encoder up to one of its layers, for images of one size.
 
     layer: a name of encoder.LAYERS ("": the one that probes take). size: height and width of images (None: the
-    encoder's own). Raises UserError for a layer that is not there, and for images that it cannot take.
+    encoder's own). Raises UserError for a layer that is not there, an encoder of other than 3 channels, and
+    images that it cannot take.
     """
 
     def __init__(self, encoder: Encoder | ClipTower, layer: str = "", size: int | None = None):
@@ -35,6 +36,9 @@ class Tower(nn.Module):
         self.RESIZE = size or encoder.RESIZE  # of a whole image: photos of another size are taken as they are
         if self.layer not in encoder.LAYERS:
             raise UserError(f"the teacher has no layer {layer!r}; choose one of {', '.join(encoder.LAYERS)}")
+        if (channels := len(encoder.MEAN)) != 3:
+            raise UserError(f"the teacher takes images of {channels} channel{'s' * (channels > 1)}, not 3; pass an "
+                            "encoder of colour images")
         self.index = encoder.LAYERS.index(self.layer)
         self.dense = self._dense_module()
 

@@ -86,6 +86,7 @@ def run(trainer: Trainer, args: argparse.Namespace, options: TrainingOptions, de
     if not args.profile and done_before(output, config, facts, shown, processes):
         return 0
     with processes.as_one():
+        options.check(data)
         images = open_images()
     if args.profile:
         endless = dataclasses.replace(options, steps=10**9)  # images for as many as it takes

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from utils.cli import UserError, non_negative, positive_int, whole_number
 from utils.options import option
@@ -50,6 +51,10 @@ class TrainingOptions:
         if self.compile and len(gpus) == 2:
             raise UserError("--compile does not go with DataParallel on two GPUs; pass one GPU, or start one process a "
                             "GPU")
+
+    def check(self, data: dict[str, Any]) -> None:
+        """Raises UserError, before images are packed, for options that cannot be trained with on `data`, which is what
+        config.json says of the images."""
 
     def steps_per_epoch(self, images: int, processes: int = 1) -> int:
         """Batches in an epoch, a last smaller one included unless `drop_last`. Raises UserError for sizes that cannot

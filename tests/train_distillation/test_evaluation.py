@@ -67,9 +67,13 @@ def test_a_supervised_network_has_a_head(command, measure, refuses, photos, teac
     found = measure("sup", "--encoder", tmp_path / "sup", "--head", "trained", "--test", "mask:0.75", "none")
     assert found["kind"] == "supervised" and [row["train"] for row in found["rows"]] == [24, 24]
     other = write_photos(tmp_path / "two")
-    for split in ("train", "val"):
-        shutil.rmtree(other / split / "red")
     rest = ("--gpus", "--output", tmp_path / "a.json")
+    for split in ("train", "val"):
+        (other / split / "red").rename(other / split / "purple")
+    refuses("was trained on class red where --data has purple", evaluation, "--data", other, "--encoder",
+            tmp_path / "sup", "--head", "trained", *rest)
+    for split in ("train", "val"):
+        shutil.rmtree(other / split / "purple")
     refuses("no layer of .* 2 classes", evaluation, "--data", other, "--encoder", tmp_path / "sup", "--head", "trained",
             *rest)
     refuses("has no head of its own", evaluation, "--data", photos, "--encoder", trained, "--head", "trained", *rest)
@@ -104,6 +108,8 @@ def test_shares_are_stratified_and_nested():
     large, small = share_of(labels, 0.1, 10, 0), share_of(labels, 0.015, 10, 0)
     assert labels[large].bincount().tolist() == [10] * 10 and labels[small].bincount().tolist() == [2] * 10
     assert set(small.tolist()) < set(large.tolist())
+    unequal = torch.tensor([0] * 90 + [1] * 10)
+    assert unequal[share_of(unequal, 0.5, 2, 0)].bincount().tolist() == [40, 10]
     assert len(share_of(labels, 0.001, 10, 0)) == 10 and len(share_of(labels, 1.0, 10, 0)) == 1000
 
 
@@ -127,6 +133,8 @@ def test_summaries():
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--test", "mask:2"], "between 0 and 1"), (["--distortion", "blur:4,1"], "odd kernel"),
+    (["--test", "none", "--val", "."], "leave it or --test out"), (["--train-limit", "2"], "for each of 3 classes"),
+    (["--head", "trained", "--shares", "0.1"], "--head trained is not"),
     (["--head", "text"], "for CLIP teachers"), (["--shares", "0"], "--shares must be above 0"),
     (["--encoder", "nothing"], "is no file of an encoder"), (["--test", "square:99"], "does not fit into images")])
 def test_bad_input_is_one_line(refuses, photos, teacher, tmp_path, arguments, said):
@@ -142,6 +150,22 @@ def test_a_run_that_is_not_finished(refuses, trained, photos, tmp_path):
 
 def test_an_empty_folder(refuses, tmp_path):
     refuses("holds no result files", tables, tmp_path)
+
+
+def test_a_line_of_the_sweep_is_of_one_condition():
+    def rows(tests, head_distortion="mask:0.5-0.95", **more):
+        return [{"encoder": "a", "head_distortion": head_distortion, "task": "t", "size": 64, "train_limit": 5000,
+                 "restore": "", "repeats": 1, "top1": 1.0, "test": test, **more} for test in tests]
+
+    plain = ["mask:0.5", "mask:0.75", "mask:0.9"]
+    odd = ["mask:0.5-0.95", "mask:0.75,fixed", "noise:0.3,fixed", "noise:0.1", "blur:7,1.43", "none"]
+    found = tables.sweeps([*rows(plain, repeats=10, top1=2.0), *rows([*odd, "mask:0.75"]), *rows(plain, task="u"),
+                           *rows(plain, train_limit=None), *rows(plain, "none"), *rows(plain[:2], restore="nl-means")])
+    name = "a, probe on mask:0.5-0.95, {}, {} training images"
+    assert list(found) == [("mask", name.format("t", 5000)), ("mask", name.format("u", 5000)),
+                           ("mask", name.format("t", "all")), ("mask", "a, probe on none, t, 5000 training images")]
+    points = found["mask", name.format("t", 5000)]
+    assert list(points) == [0.5, 0.75, 0.9] and all(row["top1"] == 2 for row in points.values())
 
 
 def test_the_authors_numbers():

@@ -1,5 +1,7 @@
 """The learner: its teacher stays as it is, it learns, and it resumes to the bit."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from train_distillation.teachers import load_teacher
 from training.images import PackedImages
 from utils.run_folder import RunFolder
 
-from .conftest import TINY
+from .conftest import TINY, write_photos
 
 CPU = torch.device("cpu")
 
@@ -107,7 +109,23 @@ def test_bad_input_is_one_line(refuses, photos, teacher, tmp_path, arguments, sa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--distortion", "mask:1.5"], "between 0 and 1"), (["--distortion", "square:99"], "does not fit"),
+    (["--layer", "fc9"], "no layer 'fc9'"), (["--teacher", "nothing"], "is no file of an encoder"),
+    (["--teacher", "clip:RN101"], "pip install open_clip_torch")])
+@pytest.mark.parametrize("what", ["train", "supervised"])
+def test_nothing_is_packed_in_vain(refuses, monkeypatch, photos, teacher, tmp_path, what, arguments, said):
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    labels = ["--labels", photos] if what == "supervised" else []
+    refuses(said, what, *TINY, "--data", photos, *labels, "--teacher", teacher, *arguments, "--output",
+            tmp_path / "run", "--cache", tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
+
+
 def test_labels_must_be_those_of_the_images(refuses, photos, teacher, image_folder, tmp_path):
     refuses("--labels is missing", "supervised", *TINY, "--data", photos, "--output", tmp_path / "run")
-    refuses("both must be one folder", "supervised", *TINY, "--data", photos, "--labels", image_folder, "--teacher",
-            teacher, "--output", tmp_path / "run")
+    other = write_photos(tmp_path / "other", splits=(("train", 8),))
+    (other / "train/red/0.png").write_bytes((other / "train/blue/0.png").read_bytes())
+    for folder in (image_folder, other):  # the latter of as many images, of the same names
+        refuses("both must be one folder", "supervised", *TINY, "--data", photos, "--labels", folder, "--teacher",
+                teacher, "--output", tmp_path / "run")

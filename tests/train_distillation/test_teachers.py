@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models import ResNet50, load_encoder, save_encoder
+from models import ResNet18, ResNet50, load_encoder, save_encoder
 from models.clip_tower import text_head
 from train_distillation.teachers import Tower, load_student, load_teacher
 from utils.cli import UserError
@@ -104,6 +104,11 @@ def test_a_package_that_is_missing(monkeypatch, package, source, said):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=said):
         load_teacher(source)
+
+
+def test_an_encoder_of_sound():
+    with pytest.raises(UserError, match="takes images of 1 channel, not 3"):
+        Tower(ResNet18(1).initialize(0))
 
 
 def test_features_that_do_not_fit():

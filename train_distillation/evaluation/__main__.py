@@ -99,7 +99,7 @@ def options() -> Parser:
     p.add_argument("--names", type=Path, help="for --head text: lines of class and words, separated by a tab")
     p.add_argument("--test", nargs="+", help="distortions of the images that are measured (default: --distortion)")
     p.add_argument("--val", nargs="+", type=Path, help="folders that are measured as they are, in place of --test")
-    p.add_argument("--shares", nargs="+", type=share, default=[1.0], help="of the labels of each class")
+    p.add_argument("--shares", nargs="+", type=share, help="of the labels of each class (default: 1)")
     p.add_argument("--repeats", type=positive_int, default=1, help="passes of each test, with fresh corruptions")
     p.add_argument("--restore", choices=RESTORATIONS, help="what repairs images before they are classified")
     p.add_argument("--train-limit", type=positive_int, help="images to fit on at most, every class equally often")
@@ -138,7 +138,7 @@ def heads(args: Any, of: Subject, task: Task, images: Callable[[], Images], embe
     elif args.head == "trained":
         from train_distillation.supervised import load_head
 
-        head = load_head(of.folder, of.tower.features, len(task.classes))
+        head = load_head(of.folder, of.tower.features, task.classes)
         yield {"share": 1.0, "train": len(task.train.paths)}, head
     else:
         clean = args.head == "clean"
@@ -190,14 +190,22 @@ def main() -> None:
     device = choose_device(args.gpus)
     of = subject(args.encoder, args.layer, args.size)
     args.distortion = args.distortion or of.trained_on or "none"
+    if args.val and args.test:
+        raise UserError("--val measures folders as they are, without distortions; leave it or --test out")
     args.test = args.test or [args.distortion]
     for text in (args.distortion, *args.test):
         parse(text).check(of.tower.SIZE)
+    if args.shares and args.head in ("text", "trained"):
+        raise UserError(f"--shares are of labels that a head is fitted on, and --head {args.head} is not; leave it out")
+    args.shares = args.shares or [1.0]
     if not all(args.shares):
         raise UserError("--shares must be above 0")
     if args.head == "trained" and of.facts["kind"] != "supervised":
         raise UserError(f"{args.encoder} has no head of its own; pass a run of train_distillation.supervised")
     repair, task = restoration(args.restore), load_task(args.data)
+    if args.train_limit and args.train_limit < len(task.classes):
+        raise UserError(f"--train-limit {args.train_limit} is less than one image for each of {len(task.classes)} "
+                        "classes; raise it")
     for folder in args.val or ():
         labelled_folder(folder, task.classes)  # other classes are refused now, not after the work
     precision = str(choose_precision(device, args.precision)).removeprefix("torch.")

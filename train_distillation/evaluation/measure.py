@@ -95,8 +95,8 @@ def fit_head(embeddings: Tensor, labels: Tensor, classes: int, seed: int) -> Hea
 
 
 def share_of(labels: Tensor, share: float, classes: int, seed: int) -> Tensor:
-    """Rows of ceil(share · N / classes) images of every class, as far as it has them: int64. Smaller shares are parts
-    of larger ones."""
+    """Rows of ceil(share · N / classes) · classes images, every class equally often: int64. Where a class has not so
+    many, all it has, and the larger ones make up for it. Smaller shares are parts of larger ones."""
     each = math.ceil(share * len(labels) / classes - 1e-9)
     order = balanced_order(labels.numpy(), seed)
     return torch.from_numpy(np.sort(order[: each * classes]))

@@ -8,6 +8,7 @@ on 5,000 images, ten repeats (Ravula et al. 2021, released result files; the cle
 
 import csv
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from datasets.corruptions.distortions import NUMBER
 from utils.cli import UserError, parser, run
 from utils.figures import save_figure
 from utils.files import read_record, write_bytes
@@ -26,6 +28,10 @@ import matplotlib.pyplot as plt  # after the backend is chosen
 AUTHORS = Path(__file__).with_name("authors.csv")
 # The authors' blurs are of 224 pixels, ours as wide at 64.
 AS_THEIRS = {"blur:7,1.43": "blur:21,5", "blur:11,2.57": "blur:37,9"}
+# What one line of the figure has in common, and how its name says it.
+CONDITION = {"encoder": "", "head_distortion": "", "task": "{}", "size": "{} pixels", "layer": "{}",
+             "train_limit": "{} training images", "val": "{} measured", "restore": "{}", "precision": "{}",
+             "seed": "seed {}", "encoder_sha256": "weights {:.8}"}
 Row = dict[str, Any]
 
 
@@ -108,25 +114,43 @@ def all_rows(rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def figure(rows: Sequence[Row], path: Path) -> bool:
-    """Top-1 over the level, a line for each encoder measured at three levels or more, beside the authors' student;
-    False if there are none."""
-    def level(row: Row) -> tuple[str, float]:
-        kind, _, text = row["test"].partition(":")
-        return (kind, float(text)) if kind in ("mask", "noise") else ("", 0.0)
+def level(test: str) -> tuple[str, float] | None:
+    """The kind and the level of "mask:0.75" or "noise:0.3"; None for a range, a fixed mask, and all others."""
+    found = re.fullmatch(rf"(mask|noise):({NUMBER})", test)
+    return (found[1], float(found[2])) if found else None
 
+
+def sweeps(rows: Sequence[Row]) -> dict[tuple[str, str], dict[float, Row]]:
+    """Rows by level of each (kind, name of a line): a line is of one condition, and its name says what tells it from
+    the others. Of several rows of a level, that with the most repeats."""
+    found: dict[tuple[Any, ...], dict[float, Row]] = defaultdict(dict)
+    for row in rows:
+        fitted, at = row["head_distortion"], level(row["test"])
+        if at and fitted.partition(":")[0] in ("", "none", at[0]):  # not how a student of masks sees noise
+            points = found[(at[0], *(row.get(name) for name in CONDITION))]
+            if at[1] not in points or row.get("repeats", 1) > points[at[1]].get("repeats", 1):
+                points[at[1]] = row
+    found = {key: points for key, points in found.items() if len(points) > 2}
+    lines = {}
+    for (kind, encoder, fitted, *values), points in found.items():
+        ours = [key for key in found if key[0] == kind and key[3]]  # the authors' say no task
+        parts = [encoder, f"probe on {fitted}"] if fitted else [encoder]
+        for i, (name, value) in enumerate(zip(list(CONDITION)[2:], values, strict=True), 3):
+            beside = [key for key in ours if name != "encoder_sha256" or key[1:3] == (encoder, fitted)]
+            if values[0] and len({key[i] for key in beside}) > 1 and (value or name == "train_limit"):
+                parts.append(CONDITION[name].format(value or "all"))
+        lines[kind, ", ".join(parts)] = points
+    return lines
+
+
+def figure(rows: Sequence[Row], path: Path) -> bool:
+    """Top-1 over the level, a line for each condition measured at three levels or more, beside the authors' student;
+    False if there are none."""
     with open(AUTHORS, newline="") as file:
         theirs = [{**line, "encoder": "authors' student (CLIP RN101, ImageNet-100, 224 pixels)", "head_distortion": "",
                    "top1": float(line["top1"]), "top1_error": float(line["top1_error"] or 0)}
                   for line in csv.DictReader(file) if line["what"] == "student" and "-" in line["trained_on"]]
-    chosen = [*(row for row in rows if row["head"] == "own" and row["share"] == 1), *theirs]
-    lines: dict[tuple[str, str], dict[float, Row]] = defaultdict(dict)
-    for row in chosen:
-        kind, at = level(row)
-        fitted = row["head_distortion"]
-        if kind and fitted.partition(":")[0] in ("", "none", kind):  # not how a student of masks sees noise
-            lines[kind, row["encoder"] + (f", probe on {fitted}" if fitted else "")][at] = row
-    lines = {key: points for key, points in lines.items() if len(points) > 2}
+    lines = sweeps([*(row for row in rows if row["head"] == "own" and row["share"] == 1), *theirs])
     kinds = sorted({kind for kind, name in lines if "authors" not in name})
     if not kinds:
         return False
