@@ -55,3 +55,4 @@ def test_the_published_size_of_pamap2():
         power = np.abs(np.fft.rfft(hann * padded[32 * time : 32 * time + 63, 1])) ** 2
         np.testing.assert_allclose(got[0, 1, :, time], np.log(power + 1e-6), rtol=1e-3, atol=1e-3)
     user_error("a window of 20 rows is too short", Spectrogram, 32, 20)
+    user_error("a --size of 2 or more, not 1", Spectrogram, 1, 20)
