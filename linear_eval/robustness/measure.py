@@ -74,8 +74,8 @@ def from_arrays(task: Task, folder: Path, device: torch.device) -> tuple[dict[st
     names = available(folder)
     count = len(published(folder, names[0], 1)[0])
     if tuple(task.classes) != CLASSES:
-        raise UserError(f"{folder} holds images of CIFAR-10, and {task.name} has other classes than {', '.join(CLASSES)}"
-                        "; pass the folder of python -m datasets.small_photos cifar10 as --data")
+        raise UserError(f"{folder} holds images of CIFAR-10, and {task.name} has other classes than "
+                        f"{', '.join(CLASSES)}; pass the folder of python -m datasets.small_photos cifar10 as --data")
     facts = {"source": "published", "benchmark": "cifar-10-c", "images": count, "corruptions": names,
              "sha256": [sha256(folder / f"{name}.npy") for name in names]}
 
