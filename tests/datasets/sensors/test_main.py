@@ -42,6 +42,8 @@ def test_what_is_refused(tmp_path, refuses):
     refuses("csv needs --source", "csv", "--output", tmp_path / "out")
     refuses("a window of 8 rows is too short for spectrograms of 32×32", "csv", "--source", csv_folder(tmp_path / "a"),
             "--output", tmp_path / "out", "--window", 8)
+    refuses("no activity lasts 1000 rows in its recordings of test; pass a smaller --window", "pamap2", "--source",
+            pamap2(tmp_path / "b"), "--output", tmp_path / "out")
 
 
 def test_the_published_size_of_pamap2():
