@@ -72,8 +72,8 @@ class SmallAlexNet(nn.Module):
         """Output of block `layer_index` (negative counts from the end; -1 is the embedding).
 
         x: float [N, 3, 64, 64], normalised with MEAN and STD. Of another size, from LEAST on, what the convolutions
-        make is interpolated to the 7×7 that fc6 takes. Returns [N, C, H, W] for convolutions, [N, 4096·width] for fc6 and
-        fc7, and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
+        make is interpolated to the 7×7 that fc6 takes. Returns [N, C, H, W] for convolutions, [N, 4096·width] for fc6
+        and fc7, and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
         """
         for number, block in enumerate(self.blocks[: range(len(self.blocks))[layer_index] + 1]):
             if number == 5 and x.shape[2:] != (7, 7):
