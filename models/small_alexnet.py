@@ -33,6 +33,7 @@ class SmallAlexNet(nn.Module):
     """
 
     SIZE = 64  # input height and width in pixels
+    LEAST = 16  # of both: less does not reach the last convolution
     RESIZE, INTERPOLATION = 70, "bilinear"  # of an image's shorter side, before its middle SIZE×SIZE is evaluated
     MEAN = (0.44087801806139126, 0.42790631331699347, 0.3867879370752931)  # of inputs in [0, 1]; the authors' values
     STD = (0.26826768628079806, 0.2610450402318512, 0.26866836876860795)
@@ -70,9 +71,9 @@ class SmallAlexNet(nn.Module):
     def forward(self, x: Tensor, layer_index: int = -1) -> Tensor:
         """Output of block `layer_index` (negative counts from the end; -1 is the embedding).
 
-        x: float [N, 3, 64, 64], normalised with MEAN and STD. Of another size, from 16 on, what the convolutions make
-        is interpolated to the 7×7 that fc6 takes. Returns [N, C, H, W] for convolutions, [N, 4096·width] for fc6 and
-        fc7, and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
+        x: float [N, 3, 64, 64], normalised with MEAN and STD. Of another size, from LEAST on, what the convolutions
+        make is interpolated to the 7×7 that fc6 takes. Returns [N, C, H, W] for convolutions, [N, 4096·width] for fc6
+        and fc7, and unit rows float32 [N, out_dim] for fc8. Raises IndexError for a layer that is not there.
         """
         for number, block in enumerate(self.blocks[: range(len(self.blocks))[layer_index] + 1]):
             if number == 5 and x.shape[2:] != (7, 7):

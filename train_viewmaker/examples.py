@@ -37,7 +37,7 @@ def find_inputs(args: argparse.Namespace, device: torch.device) -> Source:
     if not is_examples(args.data):
         return find_source(args, device)
     for option in ("resize", "cache", "samples", "parameters", "workers", "size"):
-        if getattr(args, option):
+        if getattr(args, option, None):  # the gallery has no --size
             raise UserError(f"--{option} is for images, and {args.data} holds sound or sensors; leave it out")
     found = TrainingExamples(load_examples(args.data))
     root = found.examples.root

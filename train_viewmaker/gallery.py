@@ -2,14 +2,17 @@
 
     python -m train_viewmaker.gallery runs/learned --data data/cifar10
     python -m train_viewmaker.gallery runs/leaves --data dead_leaves-mixed --images 6 --noises 5 --output leaves
+    python -m train_viewmaker.gallery runs/sound --data data/fsdd
 
 Writes to the folder --output (default: the run's) gallery.png: a row an image, with the image, its views for some draws
 of noise, and below each view its perturbation, amplified so that the largest of the row is white or black; and
 spectrum.png: how the power of perturbations and of images falls with spatial frequency, averaged over directions,
-channels and 256 images, with the numbers in spectrum.json.
+channels and 256 images, with the numbers in spectrum.json. Of sound and sensors the first channel of the spectrograms
+is shown, low frequencies below, black to white over the range of those shown, which is also the unit of δ.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import matplotlib
@@ -19,10 +22,11 @@ from torch import Tensor
 
 from models.checkpoint import check_numbers, load_torch
 from models.viewmaker import Viewmaker
+from train_viewmaker.examples import TrainingExamples, find_inputs
 from train_viewmaker.inputs import Batch, ImageInputs
 from train_viewmaker.learner import make_encoder
 from train_viewmaker.options import Options
-from training.sources import add_source_options, find_source
+from training.sources import add_source_options
 from utils.cli import UserError, parser, positive_int, run
 from utils.figures import save_figure
 from utils.files import read_record, write_json
@@ -39,22 +43,28 @@ def options_of(folder: Path) -> Options:
     record = folder / "config.json"
     if not record.is_file():
         raise UserError(f"{folder} holds no config.json, so it is no run folder; pass one of train_viewmaker")
-    config = read_record(record, views=str, budget=float)
-    del config["data"]
+    config = read_record(record)
+    config.pop("data", None)
+    if not {"views", "budget"} <= config.keys() <= {field.name for field in dataclasses.fields(Options)}:
+        raise UserError(f"{folder} is no run of train_viewmaker; pass one of its run folders")
     options = Options(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
     if not options.learns_views:
         raise UserError(f"{folder} is a run with --views {options.views}, which has no viewmaker")
     return options
 
 
-def viewmaker_of(folder: Path, options: Options) -> Viewmaker:
-    """The viewmaker in a run's last checkpoint. Raises UserError if there is none yet."""
+def viewmaker_of(folder: Path, options: Options, channels: int) -> Viewmaker:
+    """The viewmaker in a run's last checkpoint. Raises UserError if there is none yet, or if it is of inputs with
+    another number of channels."""
     state = load_torch(folder / "last.pth")
-    viewmaker = options.viewmaker(3)
+    viewmaker = options.viewmaker(channels)
     if not isinstance(state, dict) or not isinstance(state.get("viewmaker"), dict):
         raise UserError(f"{folder}/last.pth holds no viewmaker; it is of another trainer")
     check_numbers(viewmaker, state["viewmaker"], folder / "last.pth")
-    viewmaker.load_state_dict(state["viewmaker"])
+    try:
+        viewmaker.load_state_dict(state["viewmaker"])
+    except RuntimeError:
+        raise UserError(f"{folder} was not trained on inputs of {channels} channels; pass its own --data") from None
     return viewmaker
 
 
@@ -116,10 +126,20 @@ def draw_spectrum(images: np.ndarray, deltas: np.ndarray, path: Path) -> None:
     plt.close(figure)
 
 
-def first_images(args: argparse.Namespace, options: Options, count: int) -> Tensor:
-    """Some images of --data as the run sees them: [N, 3, S, S] in [0, 1]."""
+def as_pictures(x: Tensor, deltas: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """The first channel of spectrograms [N, C, S, S] as grey pictures [N, 3, S, S] in [0, 1], and of their
+    perturbations in the same unit."""
+    low, high = x[:, :1].aminmax()
+    first, *changes = (each[:, :1].flip(2).expand(-1, 3, -1, -1) / (high - low) for each in (x - low, *deltas))
+    return first, changes
+
+
+def first_inputs(args: argparse.Namespace, options: Options, count: int) -> tuple[Tensor, bool]:
+    """Some inputs of --data as the run sees them, and whether they are images: [N, 3, S, S] in [0, 1]."""
     cpu = torch.device("cpu")
-    images = find_source(args, cpu)[1]()
+    images = find_inputs(args, cpu)[1]()
+    if isinstance(images, TrainingExamples):
+        return torch.from_numpy(images.examples.array[images.rows[:count]]), False
     encoder = make_encoder(options, 3)
     inputs = ImageInputs(images, options, encoder, options.size or encoder.SIZE, cpu)
     parts, number = [], 0
@@ -129,7 +149,7 @@ def first_images(args: argparse.Namespace, options: Options, count: int) -> Tens
             number += 1
     finally:
         inputs.close()
-    return torch.cat(parts)[:count]
+    return torch.cat(parts)[:count], True
 
 
 def main() -> None:
@@ -142,11 +162,12 @@ def main() -> None:
     args = p.parse_args()
     output = args.output or args.run
     options = options_of(args.run)
-    viewmaker = viewmaker_of(args.run, options)
-    x = first_images(args, options, max(MEASURED, args.images))
+    x, images = first_inputs(args, options, max(MEASURED, args.images))
+    viewmaker = viewmaker_of(args.run, options, x.shape[1])
     output.mkdir(parents=True, exist_ok=True)
     shown = x[: args.images]
-    draw_gallery(shown, [perturb(viewmaker, shown, k) for k in range(args.noises)], output / "gallery.png")
+    deltas = [perturb(viewmaker, shown, k) for k in range(args.noises)]
+    draw_gallery(*(shown, deltas) if images else as_pictures(shown, deltas), output / "gallery.png")
     spectra = {"images": radial_spectrum(x), "perturbations": radial_spectrum(perturb(viewmaker, x, 0))}
     draw_spectrum(*spectra.values(), output / "spectrum.png")
     write_json(output / "spectrum.json", {"count": len(x), "side": x.shape[-1],

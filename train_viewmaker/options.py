@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from models import resnet18
-from models.small_alexnet import check_width
-from models.viewmaker import Viewmaker
+from models.small_alexnet import SmallAlexNet, check_width
+from models.viewmaker import Viewmaker, check_side
 from training.options import COMPUTING, OPTIMISATION, TrainingOptions
 from utils.cli import UserError, non_negative, positive_int, share
 from utils.options import option
@@ -63,6 +63,14 @@ class Options(TrainingOptions):
             raise UserError("a resnet50 has width 1; leave --width out")
         if self.temperature == 0:
             raise UserError("--temperature must be above 0")
+        if self.size:
+            check_side(self.size)
+            if self.encoder == "small_alexnet" and self.size < SmallAlexNet.LEAST:
+                raise UserError(f"a small_alexnet takes --size {SmallAlexNet.LEAST} and more, not {self.size}; pass "
+                                "--encoder resnet18")
+        for name, default in (("spectral", False), ("adversary", "all"), ("scheme", "one-pass")):
+            if not self.learns_views and getattr(self, name) != default:
+                raise UserError(f"--{name} is for learned views, and --views {self.views} learns none; leave it out")
         self.viewmaker(1)
 
     @property

@@ -43,8 +43,11 @@ def write_two_labels(photos: Path, root: Path, seed: int) -> None:
     stopped. Raises UserError if `photos` has no such folders, or `root` holds other files."""
     source = {split: labelled_images(photos, split) for split in ("train", "val")}
     about = {"source": str(photos), "seed": seed}
-    if (root / RECORD).exists() and read_record(root / RECORD).get("two_labels") != about:
-        raise UserError(f"{root} was made of other photos or another seed; choose another --output")
+    if (root / RECORD).exists():
+        if read_record(root / RECORD).get("two_labels") != about:
+            raise UserError(f"{root} was made of other photos or another seed; choose another --output")
+    elif root.is_dir() and any(path.name != ".lock" for path in root.iterdir()):
+        raise UserError(f"{root} holds other files; choose another --output")
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / ".lock", f"{root} is being written by another process; wait for it"):
         write_json(root / RECORD, {"two_labels": about})

@@ -13,6 +13,8 @@ import numpy as np
 from datasets.corruptions.severities import NAMES
 from utils.cli import UserError
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
 
 def available(folder: Path | str) -> list[str]:
     """The corruptions whose arrays are in `folder`, in the order of NAMES. Raises UserError if there is none."""

@@ -133,12 +133,15 @@ def write_examples(root: Path | str, name: str, modality: str, source: str, task
     with locked(root.with_name(f".{root.name}.lock"), f"{root} is being written by another process; wait for it"):
         shutil.rmtree(work, ignore_errors=True)  # of a command that was killed
         work.mkdir()
-        mean, std = _write_arrays(work, root, examples, compute, waveforms)
-        write_bytes(work / TABLE, table)
-        write_json(work / RECORD, {**record, "mean": mean, "std": std})
-        if root.is_dir():
-            root.rmdir()
-        os.replace(work, root)
+        try:
+            mean, std = _write_arrays(work, root, examples, compute, waveforms)
+            write_bytes(work / TABLE, table)
+            write_json(work / RECORD, {**record, "mean": mean, "std": std})
+            if root.is_dir():
+                root.rmdir()
+            os.replace(work, root)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)  # nothing goes on from it
     return load_examples(root)
 
 

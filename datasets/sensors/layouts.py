@@ -43,17 +43,21 @@ class Pamap2:
     APART = 0.05  # seconds between two rows from which on they belong to two bouts
 
     def examples(self, root: Path, window: int) -> list[Example]:
-        """Windows of `window` rows within one bout of one activity."""
-        found = []
+        """Windows of `window` rows within one bout of one activity. Raises UserError if a split has none."""
+        found, splits = [], set()
         for path in self._files(root):
             table = self._table(path)
             subject = path.stem.removeprefix("subject")
             split = {"105": "val", "106": "test"}.get(subject, "train")
+            splits.add(split)
             for start, end in self.bouts(table):
                 label = PAMAP2.get(int(table[start, 1]))
                 if label:
                     found += [Example(path.name, split, (label, subject), start + first)
                               for first in windows_of(end - start, window, _step(split, window))]
+        if lacking := sorted(splits - {example.split for example in found}):
+            raise UserError(f"{root}: no activity lasts {window} rows in its recordings of {lacking[0]}; pass a "
+                            "smaller --window")
         return found
 
     def recording(self, root: Path, file: str) -> np.ndarray:

@@ -16,13 +16,16 @@ class Spectrogram:
     [B, C, size, size], low frequencies first.
 
     Hann windows of 2 · size - 1 rows, as far apart as `size` of them reach over the window: 63 and 32 for PAMAP2's
-    1,000 rows and 32×32 (Tamkin et al. 2021). The ends are mirrored. Raises UserError for a window below `size`.
+    1,000 rows and 32×32 (Tamkin et al. 2021). The ends are mirrored. Raises UserError for a window below `size`,
+    and for a size of 1.
     """
 
     size: int
     window: int
 
     def __post_init__(self) -> None:
+        if self.size < 2:
+            raise UserError(f"spectrograms need a --size of 2 or more, not {self.size}")
         if self.window < self.size:
             raise UserError(f"a window of {self.window} rows is too short for spectrograms of {self.size}×{self.size}; "
                             "pass a larger --window or a smaller --size")

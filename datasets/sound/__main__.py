@@ -37,7 +37,9 @@ def main() -> None:
     if not root.is_dir():
         raise UserError(f"{root} is not a folder; pass the folder of the unpacked archive as --source")
     rate = args.rate or layout.rate
-    samples = round((args.seconds or layout.seconds) * rate)
+    samples = round((layout.seconds if args.seconds is None else args.seconds) * rate)
+    if not samples:
+        raise UserError(f"--seconds {args.seconds:g} takes no sample of a recording; pass more, or leave it out")
     front = LogMel(args.size, rate, samples, 2 ** round(np.log2(WINDOW * rate)))
     below = layout.below(root)
 

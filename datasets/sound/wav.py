@@ -35,6 +35,7 @@ def _wav(path: Path) -> tuple[int, np.ndarray]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks with remarks, which others write
+            warnings.filterwarnings("error", "Reached EOF prematurely", wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
     except FileNotFoundError:
         raise UserError(f"{path} is not there; unpack the archive again") from None

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from datasets.corruptions.corrupt import frost_files, frost_pictures
-from datasets.corruptions.published import available, published
+from datasets.corruptions.published import CLASSES, available, published
 from datasets.corruptions.severities import CORE, NAMES
 from linear_eval.compare import add_options, entries
 from linear_eval.evaluate import accuracy, evaluate, finished, identity
@@ -69,12 +69,13 @@ def made_here(task: Task, names: list[str], seed: int, limit: int | None, frost:
 
 
 def from_arrays(task: Task, folder: Path, device: torch.device) -> tuple[dict[str, Any], Also]:
-    """The same for the published arrays of CIFAR-10-C in `folder`, all there are."""
+    """The same for the published arrays of CIFAR-10-C in `folder`, all there are. Raises UserError unless `task` has
+    the classes of CIFAR-10, by name."""
     names = available(folder)
-    count, labels = len(published(folder, names[0], 1)[0]), published(folder, names[0], 1)[1]
-    if labels.max() >= len(task.classes):
-        raise UserError(f"{folder} has {labels.max() + 1} classes, and {task.name} has {len(task.classes)}; --data "
-                        "must be CIFAR-10")
+    count = len(published(folder, names[0], 1)[0])
+    if tuple(task.classes) != CLASSES:
+        raise UserError(f"{folder} holds images of CIFAR-10, and {task.name} has other classes than "
+                        f"{', '.join(CLASSES)}; pass the folder of python -m datasets.small_photos cifar10 as --data")
     facts = {"source": "published", "benchmark": "cifar-10-c", "images": count, "corruptions": names,
              "sha256": [sha256(folder / f"{name}.npy") for name in names]}
 

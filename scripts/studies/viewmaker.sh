@@ -52,14 +52,15 @@ train_one() {
 # SET: the folder of photos, or of noise.
 folder() { if [[ "$1" == photos ]]; then echo "$PHOTOS"; else echo "$OUT/images/$1"; fi; }
 
-# SET ARM: steps a second, measured once.
+# SET ARM: steps a second, measured once. Within $(...) nothing else stops at what fails.
 speed() {
-    local file="$OUT/speed/$1-$2"
+    local file="$OUT/speed/$1-$2" measured
     if [[ ! -s "$file" ]]; then
-        mkdir -p "$OUT/speed"
-        train_one "$(folder "$1")" "$OUT/packed/$1" --views "$2" --output "$OUT/speed/none" --profile 10 |
-            awk '/ steps\/s,/ {print $1}' >"$file.tmp"
-        mv "$file.tmp" "$file"
+        mkdir -p "$OUT/speed" || exit
+        measured="$(train_one "$(folder "$1")" "$OUT/packed/$1" --views "$2" --output "$OUT/speed/none" --profile 10 |
+            awk '/ steps\/s,/ {print $1}')" || exit
+        [[ -n "$measured" ]] || fail "--profile 10 told no steps a second of $2 views on $1"
+        echo "$measured" >"$file.tmp" && mv "$file.tmp" "$file" || exit
     fi
     cat "$file"
 }
@@ -106,7 +107,8 @@ compare_arms() {
             for arm in $ARMS; do
                 steps="$STEPS"
                 if [[ "$part" == time ]]; then
-                    ours="$(speed "$set" "$arm")" learned="$(speed "$set" learned)"
+                    ours="$(speed "$set" "$arm")"
+                    learned="$(speed "$set" learned)"
                     steps="$(awk "BEGIN {print int($STEPS * $ours / $learned + 0.5)}")"
                 fi
                 train_one "$(folder "$set")" "$OUT/packed/$set" --views "$arm" --steps "$steps" --seed "$seed" \

@@ -5,6 +5,21 @@ import pytest
 from .test_scripts import ROOT, bash
 
 
+@pytest.mark.parametrize(("ends", "message"), [("exit 0", "told no steps a second of none views on photos"),
+                                               ("echo error: no room >&2; exit 1", "error: no room")])
+def test_a_speed_that_is_not_measured_stops_the_study(tmp_path, ends, message):
+    """Python is replaced by what ends so, without a word of steps."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{ends}\n")
+    python.chmod(0o755)
+    for split in ("train", "val"):
+        (tmp_path / "photos" / split).mkdir(parents=True)
+    done = bash(ROOT / "scripts/studies/viewmaker.sh", "photos", cwd=tmp_path, PYTHON=str(python), PARTS="time",
+                NOISE="")
+    assert done.returncode == 1 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list((tmp_path / "runs/viewmaker/speed").iterdir())
+
+
 @pytest.mark.parametrize(("script", "arguments", "environment", "message"), [
     ("experiments/run", [], {}, "pass the name of a dataset"),
     ("experiments/run", ["stat-wmm", "0 1"], {}, "not understood: 0 1"),

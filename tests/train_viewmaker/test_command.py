@@ -63,9 +63,20 @@ def test_endless_images(command, refuses, tmp_path):
     (["--budget", "0"], "budget must be above 0, not 0"), (["--budget", "-1"], "budget must be above 0"),
     (["--budget", "nan"], "budget must be above 0"), (["--view_width", "0"], "viewmaker's width must lie"),
     (["--width", "0"], "encoder's width must lie"), (["--temperature", "0"], "--temperature must be above 0"),
+    (["--size", "12"], "a small_alexnet takes --size 16 and more, not 12"),
+    (["--views", "hard", "--spectral"], "--spectral is for learned views, and --views hard"),
+    (["--views", "none", "--scheme", "two-pass"], "--scheme is for learned views"),
     (["--lr", "1e25"], "became (nan|inf) at step")])
 def test_bad_input_is_one_line(refuses, tmp_path, image_folder, more, said):
     refuses(said, "--data", image_folder, *ARGUMENTS, *more, "--output", tmp_path / "run")
+    assert "--lr" in more or not (tmp_path / "run").exists()
+
+
+def test_a_size_is_refused_before_images_are_packed(refuses, tmp_path, make_images):
+    folder = make_images(tmp_path / "images", 12)
+    before = sorted(folder.iterdir())
+    refuses("divisible by 4, not 30", "--data", folder, *ARGUMENTS, "--size", "30", "--output", tmp_path / "run")
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from datasets.examples.store import Example, write_examples
 from train_viewmaker import gallery
 from train_viewmaker.__main__ import TRAINER
 from training.command import command as train_command
@@ -48,3 +49,26 @@ def test_pictures_of_a_run(command, refuses, tmp_path, image_folder):
     train_command(TRAINER, ["--data", str(image_folder), *ARGUMENTS, "--steps", "1", "--views", "expert", "--output",
                             str(tmp_path / "expert")])
     refuses("has no viewmaker", tmp_path / "expert", "--data", image_folder)
+    (tmp_path / "config.json").write_text(json.dumps({"teacher": "efficientnet-lite0", "size": 32, "data": {}}))
+    refuses("is no run of train_viewmaker", tmp_path, "--data", image_folder)
+
+
+def test_pictures_of_a_run_on_sensors(command, refuses, tmp_path, image_folder):
+    listed = [Example(f"{k}", "val" if k % 3 == 2 else "train", (str(k % 2),)) for k in range(18)]
+    write_examples(tmp_path / "data", "toy", "sensors", "a test", ("class",), listed,
+                   lambda part: torch.randn(len(part), 2, 12, 12, generator=torch.Generator().manual_seed(0)))
+    train_command(TRAINER, ["--data", str(tmp_path / "data"), *ARGUMENTS[:4], *ARGUMENTS[6:], "--encoder", "resnet18",
+                            "--width", "0.125", "--steps", "1", "--output", str(tmp_path / "run")])
+    command(tmp_path / "run", "--data", tmp_path / "data", "--images", 2, "--noises", 2)
+    spectra = json.loads((tmp_path / "run/spectrum.json").read_text())
+    assert spectra["count"] == 12 and len(spectra["perturbations"]) == 5
+    assert (tmp_path / "run/gallery.png").read_bytes().startswith(b"\x89PNG")
+    refuses("run was not trained on inputs of 3 channels", tmp_path / "run", "--data", image_folder)
+
+
+def test_spectrograms_become_grey_pictures_with_low_frequencies_below():
+    x = torch.arange(16.0).view(1, 2, 2, 4) - 3
+    pictures, (change,) = gallery.as_pictures(x, [x])
+    assert pictures.shape == change.shape == (1, 3, 2, 4)
+    assert (pictures[0, 2] * 7).flatten().tolist() == pytest.approx([4, 5, 6, 7, 0, 1, 2, 3])
+    assert (change[0, 0, 1] * 7).tolist() == pytest.approx([-3, -2, -1, 0])

@@ -44,6 +44,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(photos, tmp_path):
         assert contents(tmp_path / "whole", kind) == contents(tmp_path / "stopped", kind)
     with pytest.raises(UserError, match="another seed"):
         write_two_labels(photos, tmp_path / "whole", 4)
+    with pytest.raises(UserError, match="holds other files"):
+        write_two_labels(photos, photos, 3)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 48)])

@@ -43,7 +43,7 @@ def test_a_folder_appears_whole_and_is_left_alone(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         write_examples(tmp_path / "toy", "toy", "sound", "a test", ("vowel", "half"), EXAMPLES, stopped)
-    assert listed(tmp_path) == []
+    assert listed(tmp_path) == [] and not (tmp_path / ".toy.partial").exists()
     write(tmp_path / "toy")
     before = os.stat(tmp_path / "toy/examples.npy").st_mtime_ns
     write(tmp_path / "toy")

@@ -42,6 +42,8 @@ def test_what_is_refused(tmp_path, refuses):
     refuses("csv needs --source", "csv", "--output", tmp_path / "out")
     refuses("a window of 8 rows is too short for spectrograms of 32×32", "csv", "--source", csv_folder(tmp_path / "a"),
             "--output", tmp_path / "out", "--window", 8)
+    refuses("no activity lasts 1000 rows in its recordings of test; pass a smaller --window", "pamap2", "--source",
+            pamap2(tmp_path / "b"), "--output", tmp_path / "out")
 
 
 def test_the_published_size_of_pamap2():
@@ -55,3 +57,4 @@ def test_the_published_size_of_pamap2():
         power = np.abs(np.fft.rfft(hann * padded[32 * time : 32 * time + 63, 1])) ** 2
         np.testing.assert_allclose(got[0, 1, :, time], np.log(power + 1e-6), rtol=1e-3, atol=1e-3)
     user_error("a window of 20 rows is too short", Spectrogram, 32, 20)
+    user_error("a --size of 2 or more, not 1", Spectrogram, 1, 20)

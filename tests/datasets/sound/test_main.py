@@ -40,6 +40,8 @@ def test_what_is_refused(tmp_path, refuses):
     fsdd(tmp_path / "a")
     refuses("has 8000 samples a second, not 16000", "fsdd", "--source", tmp_path / "a", "--output", tmp_path / "out",
             "--rate", 16000)
+    refuses("--seconds 0 takes no sample", "fsdd", "--source", tmp_path / "a", "--output", tmp_path / "out",
+            "--seconds", 0)
     assert not (tmp_path / "out").exists()
     for k in range(3):
         tone(tmp_path / f"one/dog/{k}.wav")

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import json
 import sys
 
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from datasets.corruptions.corrupt import corrupt
+from datasets.corruptions.published import CLASSES
 from linear_eval.features.frozen import View
 from linear_eval.robustness.__main__ import main as tables
 from linear_eval.robustness.__main__ import mean_error
@@ -76,18 +78,26 @@ def test_from_images_to_table_and_figure(photos, call, tmp_path):
 
 
 def test_published_arrays(photos, call, tmp_path):
-    """Severity s shows both test images s times as dark."""
-    folder = tmp_path / "CIFAR-10-C"
+    """Severity s shows the ten test images, each of one colour, s times as dark."""
+    folder, cifar = tmp_path / "CIFAR-10-C", tmp_path / "cifar"
     folder.mkdir()
-    plain = [np.broadcast_to(colour, (32, 32, 3)) for colour in COLOURS.values()]
+    colours = np.random.default_rng(0).permutation(list(itertools.product((60, 150, 240), repeat=3)))[:10]
+    plain = [np.broadcast_to(colour, (32, 32, 3)) for colour in colours]
+    for split, name in itertools.product(("train", "val"), CLASSES):
+        (cifar / split / name).mkdir(parents=True)
+        for i in range(6):
+            image = Image.fromarray(plain[CLASSES.index(name)].astype(np.uint8))
+            image.save(cifar / split / name / f"{i}.png")
     images = np.stack([image // severity for severity in range(1, 6) for image in plain])
     np.save(folder / "fog.npy", images.astype(np.uint8))
-    np.save(folder / "labels.npy", np.tile([0, 1], 5))
-    measured(call, photos, tmp_path / "a", "--published", folder)
-    result = json.loads((tmp_path / "a/mean-colours-seed-0-knn-12-corrupted.json").read_text())
+    np.save(folder / "labels.npy", np.tile(np.arange(10), 5))
+    measured(call, photos, tmp_path / "a", "--published", folder, "--data", cifar)
+    result = json.loads((tmp_path / "a/mean-colours-seed-0-knn-60-corrupted.json").read_text())
     assert list(result["corrupted"]) == ["fog"] and result["corrupted"]["fog"][0] == 100
     assert result["corruptions"]["source"] == "published" and result["accuracy"] == 100
     assert "mean error of 1 corruptions" in call(tables, tmp_path / "a", "--output", tmp_path / "out")
+    said = measured(call, photos, tmp_path / "b", "--published", folder, code=1)
+    assert "photos has other classes than airplane, automobile" in said and not (tmp_path / "b").exists()
 
 
 def test_what_is_refused(photos, call, tmp_path):
