@@ -51,6 +51,8 @@ def main() -> None:
     for number, (name, values) in enumerate(sorted(beside.items()), 1):
         axis.axhline(np.mean(values), color=f"C{number}", linestyle="--", label=name)
     axis.set(xscale="log", xlabel="budget: mean change of a pixel", ylabel="accuracy of the probe (%)")
+    axis.set_xticks(list(sweep), [f"{budget:g}" for budget in sweep])
+    axis.minorticks_off()
     axis.grid(alpha=0.3)
     axis.legend()
     figure.tight_layout()
