@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.datasets.test_writer import Ramps
 
 from datasets.image_folders.writer import write_image_folder
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import decode, open_shards
+from tests.datasets.image_folders.test_writer import Ramps
 from tests.files import user_error
 from training.order import Order
 from training.sharded import MixedImages

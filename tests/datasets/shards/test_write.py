@@ -11,11 +11,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from tests.datasets.test_writer import ROOT, Ramps, command, digest, write
 
 from datasets.shards import write as shards
 from datasets.shards.index import Index
 from generators.dead_leaves import DeadLeaves
+from tests.datasets.image_folders.test_writer import ROOT, Ramps, command, digest, write
 from tests.files import user_error
 from utils.files import sha256
 
