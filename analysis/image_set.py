@@ -11,8 +11,8 @@ from PIL import Image
 
 from datasets.image_folders.encode import rendered
 from datasets.image_folders.folder import list_images, read_rgb
-from datasets.image_folders.packed import resize_and_crop
 from datasets.image_folders.record import record_of
+from datasets.packed import resize_and_crop
 from generators.named import known, make_process, named_datasets
 from utils.cli import UserError
 from utils.cpus import usable_cpus

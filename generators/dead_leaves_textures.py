@@ -32,8 +32,8 @@ from numba import njit
 
 from datasets.image_folders.encode import ImageProcess
 from datasets.image_folders.folder import list_images
-from datasets.image_folders.packed import packed_images
 from datasets.image_folders.writer import describe, write_image_folder
+from datasets.packed import packed_images
 from generators.dead_leaves import SHAPES, DeadLeaves
 from generators.named import make_process
 from generators.process import option

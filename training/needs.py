@@ -13,7 +13,7 @@ import torch
 
 from datasets.image_folders.encode import ImageProcess
 from datasets.image_folders.folder import list_images
-from datasets.image_folders.packed import packed_shape
+from datasets.packed import packed_shape
 from generators.cost import human_time, image_need, need_of_folder
 from generators.feature_vis.images import NO_ENCODER
 from generators.named import SCALES, make_process, named_datasets, needs, published_size

@@ -9,8 +9,8 @@ import torch
 
 from datasets.image_folders.fingerprint import contents_sha256
 from datasets.image_folders.folder import RECORD, list_images
-from datasets.image_folders.packed import packed_images, packed_shape
 from datasets.image_folders.writer import describe
+from datasets.packed import packed_images, packed_shape
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import list_shards, open_shards
 from generators.named import known, make_process, named_datasets, needs, open_parameters, published_size, settings

@@ -1,1 +1,1 @@
-"""Folders of images: what one holds, how it is written, and the packed array that training reads."""
+"""Folders of images: what one holds, and how it is written."""

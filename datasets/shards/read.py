@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from datasets.image_folders.folder import read_rgb
-from datasets.image_folders.packed import resize_and_crop
 from datasets.image_folders.record import RECORD, recorded_count
+from datasets.packed import resize_and_crop
 from datasets.shards.index import BLOCK, REMEDY, index_of
 from utils.cli import UserError
 from utils.memory import keep_freed_memory

@@ -6,7 +6,7 @@ from PIL import Image
 
 from analysis.image_set import grey_share, read_set
 from datasets.image_folders.folder import read_rgb
-from datasets.image_folders.packed import resize_and_crop
+from datasets.packed import resize_and_crop
 from generators.named import make_process
 from tests.files import user_error
 

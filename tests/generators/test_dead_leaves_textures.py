@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from datasets.image_folders.packed import packed_images
 from datasets.image_folders.writer import describe, write_image_folder
+from datasets.packed import packed_images
 from generators import dead_leaves_textures
 from generators.dead_leaves import ORDERS
 from generators.dead_leaves_textures import FEWEST, TexturedLeaves, texture_images

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.image_folders.packed import packed_images
+from datasets.packed import packed_images
 from models.checkpoint import load_torch
 from train_distillation.batches import Batches
 from train_distillation.learner import Distillation

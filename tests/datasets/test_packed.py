@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from datasets.image_folders import packed
+from datasets import packed
 from datasets.image_folders.folder import list_images, read_rgb
-from datasets.image_folders.packed import packed_images, resize_and_crop
+from datasets.packed import packed_images, resize_and_crop
 from tests.files import user_error
 
 
@@ -151,11 +151,11 @@ def test_an_image_that_would_become_huge_is_named(tmp_path):
 def test_the_command_takes_names_that_are_not_text(folder, start):
     odd = folder.rename(os.fsdecode(os.fsencode(folder) + b"\xff"))
     list_images(odd)[0].rename(odd / "train" / os.fsdecode(b"\xff.jpg"))
-    process = start(["-m", "datasets.image_folders.packed", odd])
+    process = start(["-m", "datasets.packed", odd])
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "") and "12 images of 40×40 pixels" in out
     (odd / "train" / "00000000" / os.fsdecode(b"\xfe.jpg")).write_bytes(b"")
-    process = start(["-m", "datasets.image_folders.packed", odd])
+    process = start(["-m", "datasets.packed", odd])
     _, err = process.communicate()
     assert process.returncode == 1 and "\\udcfe.jpg is not an image" in err and err.count("\n") == 1
 
@@ -170,7 +170,7 @@ def test_a_failed_rebuild_leaves_no_array_that_looks_valid(folder, packings):
 
 KILLED = """
 import sys, time
-from datasets.image_folders import packed
+from datasets import packed
 read = packed.read_rgb
 def slow(path):
     if path.name == "00000007.jpg":
@@ -203,7 +203,7 @@ def test_a_kill_before_the_record_packs_again(folder, packings, monkeypatch):
 
 
 def test_two_processes_pack_once(folder, start):
-    code = ("import sys; from datasets.image_folders.packed import packed_images\n"
+    code = ("import sys; from datasets.packed import packed_images\n"
             "sys.stdin.readline(); print(packed_images(sys.argv[1]).sum())")
     both = [start(["-c", code, folder], stdin=-1) for _ in range(2)]
     for process in both:

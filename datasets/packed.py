@@ -1,7 +1,7 @@
 """The packed array: an image folder as one uint8 memory map, which is what training reads.
 
-    python -m datasets.image_folders.packed data/small_scale/dead_leaves-mixed
-    python -m datasets.image_folders.packed photos --resize 96
+    python -m datasets.packed data/small_scale/dead_leaves-mixed
+    python -m datasets.packed photos --resize 96
 
 Decoding happens once. `packed.npy` lies beside the images, or in --cache, with a record of the files it was made from;
 when the folder changes it is made again. Training does this by itself, and says where; run it beforehand to have it
@@ -130,7 +130,7 @@ def _pack(paths: list[Path], target: Path, resize: int | None) -> None:
 
 
 def main() -> None:
-    p = parser("python -m datasets.image_folders.packed", __doc__)
+    p = parser("python -m datasets.packed", __doc__)
     p.add_argument("folder", help="image folder")
     p.add_argument("--resize", type=positive_int, help="bring every image to a square of this many pixels")
     p.add_argument("--cache", help="where to keep the array, if not in the folder itself")
