@@ -18,8 +18,8 @@ from benchmarks.ratio import HEADER, row, seconds
 from datasets.image_folders.encode import rendered
 from generators.named import make_process
 from train_align_uniform.learner import AlignUniform, Options
-from training.images import PackedImages, RenderedImages
-from training.order import Order
+from training.images.order import Order
+from training.images.streams import PackedImages, RenderedImages
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe
 

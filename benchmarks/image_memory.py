@@ -45,8 +45,8 @@ def workers() -> list[int]:
 def main() -> None:
     # Here, because the workers import this file, and in training need no torch.
     from generators.named import make_process
-    from training.images import RenderedImages
-    from training.order import Order
+    from training.images.order import Order
+    from training.images.streams import RenderedImages
 
     p = parser("python -m benchmarks.image_memory", __doc__)
     p.add_argument("name", help="dataset, or 'blocks'")

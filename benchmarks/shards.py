@@ -23,7 +23,7 @@ from datasets.image_folders.writer import write_image_folder
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import decode, open_shards, read
 from generators.named import make_process
-from training.order import Order
+from training.images.order import Order
 from utils.cli import parser, positive_int, run
 from utils.files import human_bytes
 

@@ -24,7 +24,7 @@ from generators.named import make_process
 from losses.align_uniform import align_uniform_loss
 from models import SmallAlexNet
 from train_align_uniform.learner import AlignUniform, Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from training.step_profile import profile, synchronize
 from utils.cli import parser, positive_int, run
 from utils.devices import choose_device, choose_precision, describe

@@ -24,7 +24,7 @@ from losses.one_directional import one_directional_loss
 from tests.models.plain_viewmaker import plain_copy
 from train_viewmaker.learner import CommandLearner, make_encoder
 from train_viewmaker.options import ENCODERS, Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from training.step_profile import synchronize
 from utils.cli import parser, positive_int, run
 from utils.devices import add_precision, choose_device, choose_precision, describe

@@ -15,10 +15,10 @@ from models.checkpoint import check_numbers
 from models.small_alexnet import check_width
 from training.distributed import ALONE, Processes
 from training.embed import pair_model
-from training.images import PackedImages, RenderedImages
+from training.images.pairs import Pairs
+from training.images.streams import PackedImages, RenderedImages
 from training.laps import lap
 from training.options import COMPUTING, OPTIMISATION, TrainingOptions
-from training.pairs import Pairs
 from training.update import Update, read_finite
 from utils.cli import UserError, non_negative, share
 from utils.devices import autocast

@@ -11,9 +11,9 @@ from datasets.views.parameters import draw_parameters
 from train_distillation.options import DistortedOptions
 from train_distillation.teachers import Tower
 from training.distributed import ALONE, Processes
-from training.images import PackedImages, RenderedImages
+from training.images.pairs import Pairs
+from training.images.streams import PackedImages, RenderedImages
 from training.laps import lap
-from training.pairs import Pairs
 
 
 class Batch(NamedTuple):

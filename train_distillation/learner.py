@@ -17,7 +17,7 @@ from train_distillation.batches import Batches
 from train_distillation.options import Options
 from train_distillation.teachers import Tower
 from training.distributed import ALONE, Processes
-from training.images import PackedImages, RenderedImages
+from training.images.streams import PackedImages, RenderedImages
 from training.laps import lap
 from training.update import Update, read_finite
 from utils.devices import autocast

@@ -27,7 +27,7 @@ from train_distillation.learner import as_trained
 from train_distillation.options import DistortedOptions
 from training.command import Trainer, command
 from training.distributed import ALONE, Processes
-from training.images import PackedImages, RenderedImages
+from training.images.streams import PackedImages, RenderedImages
 from training.laps import lap
 from training.options import OPTIMISATION
 from training.update import Update, read_finite

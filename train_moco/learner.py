@@ -22,9 +22,9 @@ from train_moco.encoders import InGroups, follow, key_encoder
 from train_moco.export import published
 from train_moco.options import Options
 from training.distributed import ALONE, Processes
+from training.images.pairs import Pairs
+from training.images.sources import Images
 from training.laps import lap
-from training.pairs import Pairs
-from training.sources import Images
 from training.update import Update, read_finite
 from utils.cli import UserError
 from utils.devices import autocast

@@ -9,7 +9,7 @@ from datasets.examples.views import expert_views
 from datasets.image_folders.fingerprint import contents_sha256
 from train_viewmaker.inputs import ArrayInputs
 from train_viewmaker.options import Options
-from training.sources import Source, find_source
+from training.images.sources import Source, find_source
 from utils.cli import UserError
 
 

@@ -26,7 +26,7 @@ from train_viewmaker.examples import TrainingExamples, find_inputs
 from train_viewmaker.inputs import Batch, ImageInputs
 from train_viewmaker.learner import make_encoder
 from train_viewmaker.options import Options
-from training.sources import add_source_options
+from training.images.sources import add_source_options
 from utils.cli import UserError, parser, positive_int, run
 from utils.figures import save_figure
 from utils.files import read_record, write_json

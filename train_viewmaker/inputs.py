@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from datasets.views.batched import make_views
 from datasets.views.parameters import draw_parameters
 from models.viewmaker import check_side
+from training.images.order import Order
+from training.images.pairs import Input, Pairs
+from training.images.sources import Images
 from training.options import TrainingOptions
-from training.order import Order
-from training.pairs import Input, Pairs
-from training.sources import Images
 from utils.seeding import stable_key
 
 

@@ -18,8 +18,8 @@ from train_viewmaker.options import Options
 from train_viewmaker.signs import ALIKE, NEAR, Watch, describe_views
 from training.distributed import ALONE, Processes
 from training.embed import pair_model, running_statistics_frozen
+from training.images.sources import Images
 from training.laps import lap
-from training.sources import Images
 from training.update import Update, read_finite
 from utils.cli import UserError
 from utils.devices import autocast

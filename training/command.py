@@ -11,9 +11,9 @@ import torch
 
 from training.distributed import Processes, gpus_of_process
 from training.finish import export_again, finished
+from training.images.sources import Source, add_source_options, find_source
 from training.loop import train
 from training.options import TrainingOptions
-from training.sources import Source, add_source_options, find_source
 from training.step_profile import Profiled, profile
 from utils.cli import parser, positive_int
 from utils.devices import choose_device, choose_precision, describe

@@ -18,9 +18,9 @@ from generators.cost import human_time, image_need, need_of_folder
 from generators.feature_vis.images import NO_ENCODER
 from generators.named import SCALES, make_process, named_datasets, needs, published_size
 from training.command import Trainer, add_gpus, chosen_options
-from training.images import PackedImages
+from training.images.sources import add_folder_options
+from training.images.streams import PackedImages
 from training.options import TrainingOptions
-from training.sources import add_folder_options
 from training.step_profile import step_times
 from utils.cli import UserError, parser, positive_int
 from utils.cpus import default_workers

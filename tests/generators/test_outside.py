@@ -16,7 +16,7 @@ from generators import outside
 from generators.contact_sheet import source_of
 from generators.named import find, make_process, open_parameters, published_size
 from tests.files import contents, user_error
-from training.sources import add_source_options, find_source
+from training.images.sources import add_source_options, find_source
 
 HEAD = "from dataclasses import dataclass\nimport numpy as np\n\n"
 STRIPES = textwrap.dedent(outside.__doc__.split("my_module.py:\n\n")[1].split("\n\nSo a process")[0])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from train_align_uniform.learner import AlignUniform, Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 
 LOSSES = {
     "align-uniform": [

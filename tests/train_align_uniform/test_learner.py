@@ -11,7 +11,7 @@ from models import load_encoder
 from models.checkpoint import load_torch
 from tests.files import user_error
 from train_align_uniform.learner import AlignUniform, Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from training.loop import train
 from utils.run_folder import RunFolder
 

@@ -13,7 +13,7 @@ from train_distillation.learner import Distillation
 from train_distillation.options import Options
 from train_distillation.supervised import Supervised
 from train_distillation.teachers import load_teacher
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from utils.run_folder import RunFolder
 
 from .conftest import TINY, write_photos

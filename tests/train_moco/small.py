@@ -16,7 +16,7 @@ from train_moco import encoders
 from train_moco.learner import Moco
 from train_moco.options import Options
 from training.distributed import ALONE, Processes
-from training.images import PackedImages
+from training.images.streams import PackedImages
 
 CPU = torch.device("cpu")
 SMALL = Options(batch_size=8, steps=9, lr=0.05, groups=4, queue=24, dim=6, size=32, key_momentum=0.9, cosine=False)

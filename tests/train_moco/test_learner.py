@@ -14,7 +14,7 @@ from tests.train_moco.oracle import Oracle
 from tests.train_moco.small import CPU, IMAGES, SMALL, Tiny, learner, steps
 from train_moco.learner import Moco
 from train_moco.options import Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from utils.seeding import permutation, stable_key
 
 

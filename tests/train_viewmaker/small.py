@@ -7,7 +7,7 @@ import torch
 
 from train_viewmaker.learner import CommandLearner
 from train_viewmaker.options import Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 
 CPU = torch.device("cpu")
 SMALL = Options(batch_size=6, steps=8, size=16, width=1 / 32, view_width=1 / 16, view_blocks=1, negatives=8)

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from train_align_uniform.__main__ import TRAINER
 from train_align_uniform.learner import AlignUniform
-from training import images, loop
+from training import loop
 from training.command import command
+from training.images import streams
 from training.schedule import SaveClock
 from utils.cli import UserError, run
 
@@ -51,7 +52,7 @@ if __name__ == "__main__":
     if "disk" in what:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(what["disk"]), int(what["disk"])))
     if "near" in what:
-        images.UNDER_WAY, images.PART = 0, int(what["near"])
+        streams.UNDER_WAY, streams.PART = 0, int(what["near"])
     if "lost" in what and what["lost"] == os.environ["RANK"]:
         sys.argv[sys.argv.index("--output") + 1] += "/none"
     if "other" in what and what["other"].endswith(f"@{os.environ['RANK']}"):

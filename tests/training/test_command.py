@@ -78,7 +78,7 @@ def whole(image_folder, tmp_path_factory) -> Path:
 
 
 def test_a_finished_run_is_a_no_op(trained, whole, image_folder, monkeypatch):
-    monkeypatch.setattr("training.sources.packed_images", None)  # it says so before it packs
+    monkeypatch.setattr("training.images.sources.packed_images", None)  # it says so before it packs
     before = contents(whole)
     out = trained("--data", image_folder, "--output", whole, *TINY)
     assert out.startswith(f"{whole}/encoder.pth: 7 steps in ") and out.count("\n") == 1

@@ -19,7 +19,7 @@ import torch
 from models.checkpoint import load_torch
 from train_align_uniform.learner import AlignUniform, Options
 from training.distributed import ALONE, Processes
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from utils.cli import UserError
 from utils.run_folder import RunFolder
 

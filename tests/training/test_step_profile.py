@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from train_align_uniform.learner import AlignUniform, Options
-from training.images import PackedImages
+from training.images.streams import PackedImages
 from training.step_profile import PHASES, step_times, work
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--lr", "0.05"]

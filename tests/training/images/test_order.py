@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.order import Order
+from training.images.order import Order
 from utils.seeding import permutation, stable_key
 
 

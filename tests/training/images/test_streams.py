@@ -10,8 +10,8 @@ import torch
 
 from generators.named import make_process
 from training.distributed import ALONE, Processes
-from training.images import PackedImages, RenderedImages
-from training.order import Order
+from training.images.order import Order
+from training.images.streams import PackedImages, RenderedImages
 from utils.cli import UserError
 
 

@@ -10,9 +10,9 @@ from PIL import Image
 from models import SmallAlexNet
 from tests.files import user_error
 from training.distributed import Processes
-from training.images import PackedImages
+from training.images.pairs import Pairs
+from training.images.streams import PackedImages
 from training.options import TrainingOptions
-from training.pairs import Pairs
 
 OPTIONS = TrainingOptions(batch_size=8, steps=7)
 

@@ -15,7 +15,7 @@ from models.checkpoint import load_torch
 from train_align_uniform.__main__ import TRAINER
 from training.command import command as train_command
 from training.command import parse
-from training.sources import find_source
+from training.images.sources import find_source
 from utils.run_folder import RunFolder
 
 TINY = ["--gpus", "--precision", "float32", "--width", "0.03125", "--batch_size", "8", "--steps", "7", "--lr", "0.05"]

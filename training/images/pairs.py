@@ -10,10 +10,10 @@ from torch import Tensor
 from datasets.views.batched import make_views
 from datasets.views.parameters import PAPER, Recipe, draw_parameters
 from training.distributed import ALONE, Processes
+from training.images.order import Order
+from training.images.sources import Images
 from training.laps import lap
 from training.options import TrainingOptions
-from training.order import Order
-from training.sources import Images
 from utils.cli import UserError
 from utils.workers import in_thread
 

@@ -15,8 +15,8 @@ from datasets.shards.mixture import Mixture
 from datasets.shards.read import list_shards, open_shards
 from generators.named import known, make_process, named_datasets, needs, open_parameters, published_size, settings
 from training.distributed import processes_here
-from training.images import PackedImages, RenderedImages
-from training.sharded import MixedImages, ShardedImages
+from training.images.sharded import MixedImages, ShardedImages
+from training.images.streams import PackedImages, RenderedImages
 from utils.cli import UserError, positive_int
 from utils.cpus import default_workers
 from utils.files import read_json

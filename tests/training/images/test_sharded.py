@@ -12,9 +12,9 @@ from datasets.shards.mixture import Mixture
 from datasets.shards.read import decode, open_shards
 from tests.datasets.image_folders.test_writer import Ramps
 from tests.files import user_error
-from training.order import Order
-from training.sharded import MixedImages
-from training.sources import find_source
+from training.images.order import Order
+from training.images.sharded import MixedImages
+from training.images.sources import find_source
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def shown(images, batches):
 
 
 def test_the_stream_holds_what_was_asked_for(folders, monkeypatch):
-    monkeypatch.setattr("training.sharded.PART", 4)  # parts of workers; the last of a batch is smaller
+    monkeypatch.setattr("training.images.sharded.PART", 4)  # parts of workers; the last of a batch is smaller
     facts, images = source(folders[0])
     assert (images.count, images.height, images.endless) == (30, 16, False) and "30 images of 16×16 in 1" in str(images)
     assert tuple(facts["shape"]) == (30, 16, 16, 3) and facts["sets"][0]["record"]["name"] == "a"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from datasets.shards.mixture import Mixture
 from datasets.shards.read import Shards, decode
-from training.images import LOOKED_AT, PART, UNDER_WAY
+from training.images.streams import LOOKED_AT, PART, UNDER_WAY
 from utils.workers import ahead, worker_processes
 
 
