@@ -47,6 +47,9 @@ def test_from_a_run_to_the_table(trained, measure, command, ended, photos, teach
     measure("teacher", "--encoder", teacher, "--distortion", "mask:0.75")
     ceiling = measure("teacher-clean", "--encoder", teacher, "--head", "clean", "--test", "none")
     assert clean["encoder"] == "mask" and ceiling["kind"] == "clean"
+    command("supervised", *TINY, "--data", photos, "--labels", photos, "--teacher", teacher, "--output",
+            tmp_path / "sup")
+    measure("sup", "--encoder", tmp_path / "sup", "--head", "trained", "--test", "mask:0.75")
 
     arguments = ["--data", photos, "--output", tmp_path / "results/own.json", "--encoder", trained, "--gpus", "--test",
                  *tests, "--repeats", 3, "--shares", 0.5, 1]

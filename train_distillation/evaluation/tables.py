@@ -79,27 +79,30 @@ def plain(row: Row) -> bool:
 
 
 def main_table(rows: Sequence[Row]) -> list[str]:
-    """A line for each student, beside the clean encoder with a probe fitted on the same corruption."""
+    """A line for each student, beside the clean encoder with a probe fitted on the same corruption, and a network
+    trained on labels for as long."""
     def find(test: str, head: str, **wanted: Any) -> Row | None:
         return next((row for row in rows if row["test"] == test and row["head"] == head and row["share"] == 1
                      and not row["restore"] and all(row.get(key) == value for key, value in wanted.items())), None)
 
     students = {row["encoder"]: row for row in rows if row["kind"] == "student"}
     lines = ["| distortion | student | clean encoder | student | gain | student, clean head | ... on clean images | "
-             "clean encoder there | authors: clean encoder | authors: student |", "|---" * 10 + "|"]
+             "clean encoder there | trained on labels | authors: clean encoder | authors: student |", "|---" * 11 + "|"]
     for name, row in sorted(students.items(), key=lambda item: (item[1]["distortion"], not plain(item[1]), item[0])):
         d = row["distortion"]
         clean = find(d, "own", kind="clean", head_distortion=d)
         mine = find(d, "own", encoder=name, head_distortion=d)
         if mine is None:
             continue
+        labelled = find(d, "trained", kind="supervised", distortion=d, alpha=0,
+                        **{key: row[key] for key in ("steps", "epochs", "batch_size")})
         length = f"{row['steps']} steps" if row["steps"] else f"{row['epochs']} epochs"
         how = [f"{row['images'] or 'photos'}, {length} of {row['batch_size']}"]
         how += [f"loss {row['loss']}"] if row["loss"] != "st" else []
         how += [f"{name} {row[key]:g}" for key, name in (("hold_w", "hold"), ("dense_w", "dense")) if row[key]]
         lines.append(f"| {d} | {', '.join(how)} | {cell(clean)} | {cell(mine)} | {gain(mine, clean)} | "
                      f"{cell(find(d, 'clean', encoder=name))} | {cell(find('none', 'clean', encoder=name))} | "
-                     f"{cell(find('none', 'clean', kind='clean'))} | "
+                     f"{cell(find('none', 'clean', kind='clean'))} | {cell(labelled)} | "
                      f"{authors('clean encoder, probe on corrupted images', d)} | {authors('student', d)} |")
     return [*lines, ""] if len(lines) > 2 else []
 
