@@ -171,6 +171,17 @@ def test_a_line_of_the_sweep_is_of_one_condition():
     assert list(points) == [0.5, 0.75, 0.9] and all(row["top1"] == 2 for row in points.values())
 
 
+def test_the_matrix_is_of_students_measured_on_other_kinds():
+    said = {"kind": "student", "head": "own", "share": 1, "restore": "", "loss": "st", "hold_w": 0, "dense_w": 0,
+            "curriculum": False, "sampling_error": 0.5}
+    measured = [("mask:0.5", "mask:0.5", 1.0), ("mask:0.5", "noise:0.1", 2.0), ("noise:0.1", "noise:0.1", 3.0),
+                ("noise:0.1", "mask:0.5", 4.0), ("blur:7,1", "blur:7,1", 5.0), ("blur:7,1", "none", 6.0)]
+    found = tables.transfer_matrix([{**said, "encoder": fitted, "distortion": fitted, "test": test, "top1": top1}
+                                    for fitted, test, top1 in measured])
+    assert found[2:4] == ["| mask:0.5 | 1.0 ± 0.5 | 2.0 ± 0.5 |", "| noise:0.1 | 4.0 ± 0.5 | 3.0 ± 0.5 |"]
+    assert len(found) == 5 and tables.transfer_matrix([]) == []
+
+
 def test_the_authors_numbers():
     with open(tables.AUTHORS, newline="") as file:
         lines = list(csv.DictReader(file))

@@ -107,6 +107,19 @@ def main_table(rows: Sequence[Row]) -> list[str]:
     return [*lines, ""] if len(lines) > 2 else []
 
 
+def transfer_matrix(rows: Sequence[Row]) -> list[str]:
+    """Top-1 of students and their probes, each fitted on one distortion (lines), on those of the others (columns)."""
+    found: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        if (row["kind"], row["head"], row["share"], row["restore"]) == ("student", "own", 1, "") and plain(row):
+            found[row["distortion"], row["encoder"]][row["test"]] = row
+    lines = {fitted: cells for (fitted, _), cells in sorted(found.items())
+             if len({test.partition(":")[0] for test in cells} - {"none"}) > 1}  # not a sweep of levels
+    table = [[fitted, *(cell(cells.get(test)) for test in lines)] for fitted, cells in lines.items()]
+    head = [["fitted on, measured on", *lines], ["---"] * (len(lines) + 1)]
+    return [*(f"| {' | '.join(line)} |" for line in [*head, *table]), ""] if lines else []
+
+
 def all_rows(rows: Sequence[Row]) -> list[str]:
     lines = ["| encoder | head | fitted on | measured on | labels | top-1 | over repeats | top-5 |", "|---" * 8 + "|"]
     for row in rows:
@@ -181,7 +194,7 @@ def table(rows: Sequence[Row]) -> str:
              "CLIP RN101 and ImageNet-100 at 224 pixels.", ""]
     for said in dict.fromkeys(map(scale, rows)):
         group = [row for row in rows if scale(row) == said]
-        lines += [f"**{said}**", "", *main_table(group), *all_rows(group)]
+        lines += [f"**{said}**", "", *main_table(group), *transfer_matrix(group), *all_rows(group)]
     machines = sorted({row["environment"]["device"] for row in rows})
     return "\n".join([*lines, f"Made on {'; '.join(machines)}.", ""])
 
