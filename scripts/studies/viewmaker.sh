@@ -52,7 +52,7 @@ train_one() {
 # SET: the folder of photos, or of noise.
 folder() { if [[ "$1" == photos ]]; then echo "$PHOTOS"; else echo "$OUT/images/$1"; fi; }
 
-# SET ARM: steps a second, measured once. Within $(...) nothing else stops at what fails.
+# SET ARM: steps a second, measured once, so leave the machine alone meanwhile. Within $(...) nothing else stops at what fails.
 speed() {
     local file="$OUT/speed/$1-$2" measured
     if [[ ! -s "$file" ]]; then
@@ -103,6 +103,9 @@ compare_arms() {
     [[ -z "$NOISE" ]] || run generators "$NOISE" --output "$OUT/images/$NOISE" --samples "$IMAGES" --resolution 64
     for set in photos $NOISE; do
         name="$set-$part"
+        if [[ "$part" == time ]]; then # of all arms, one right after the other
+            for arm in learned $ARMS; do speed "$set" "$arm" >/dev/null; done
+        fi
         for seed in $SEEDS; do
             for arm in $ARMS; do
                 steps="$STEPS"
