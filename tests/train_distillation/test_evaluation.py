@@ -82,12 +82,17 @@ def test_a_supervised_network_has_a_head(command, measure, refuses, photos, teac
     refuses("has no head of its own", evaluation, "--data", photos, "--encoder", trained, "--head", "trained", *rest)
 
 
-def test_folders_are_measured_as_they_are(measure, refuses, photos, teacher, tmp_path):
+def test_other_folders_are_measured_as_they_are_or_corrupted(measure, refuses, photos, teacher, tmp_path):
     corrupted = write_photos(tmp_path / "fog", splits=(("1", 4), ("5", 4)))
     shutil.rmtree(corrupted / "5" / "blue")  # some of the classes will do
     found = measure("fog", "--encoder", teacher, "--head", "clean", "--val", corrupted / "1", corrupted / "5")
     assert [(row["test"], row["val"]) for row in found["rows"]] == [("fog/1", 12), ("fog/5", 8)]
     assert found["rows"][0]["top1"] > 90  # untrained, but colours tell
+    again = measure("masked", "--encoder", teacher, "--head", "clean", "--val", corrupted / "1", "--test", "none",
+                    "mask:0.9", "--repeats", 2, "--val-limit", 9)
+    assert [(row["test"], row["val"], row["repeats"]) for row in again["rows"]] == [
+        ("fog/1", 9, 1), ("fog/1, mask:0.9", 9, 2)] and again["tests"] == ["fog/1", "fog/1, mask:0.9"]
+    assert again["rows"][1]["top1"] < again["rows"][0]["top1"]
     (corrupted / "1/red").rename(corrupted / "1/purple")
     refuses("classes that the probe does not know: purple", evaluation, "--data", photos, "--encoder", teacher,
             "--head", "clean", "--val", corrupted / "1", "--gpus", "--output", tmp_path / "b.json")
@@ -136,7 +141,7 @@ def test_summaries():
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--test", "mask:2"], "between 0 and 1"), (["--distortion", "blur:4,1"], "odd kernel"),
-    (["--test", "none", "--val", "."], "leave it or --test out"), (["--train-limit", "2"], "for each of 3 classes"),
+    (["--train-limit", "2"], "for each of 3 classes"),
     (["--head", "trained", "--shares", "0.1"], "--head trained is not"),
     (["--head", "text"], "for CLIP teachers"), (["--shares", "0"], "--shares must be above 0"),
     (["--encoder", "nothing"], "is no file of an encoder"), (["--test", "square:99"], "does not fit into images")])

@@ -8,7 +8,8 @@
                                               # clean images; other distortions: a row of the matrix of transfer
     ... --head clean                          # the head fitted on the teacher and clean images, applied to the student
     ... --head text --names classes.txt       # zero-shot, for CLIP teachers
-    ... --val imagenet100-c/*/*               # folders <class>/..., as they are: ImageNet-100-C, changed labels
+    ... --val imagenet100-c/*/*               # folders <class>/..., as they are: ImageNet-100-C
+    ... --val imagenet100-changed/val --test mask:0.5 mask:0.9            # or corrupted: changed labels
     ... --encoder runs/robust/supervised --head trained       # train_distillation.supervised, with its own head
     ... --encoder efficientnet-lite0 --head clean --test noise:0.3 --restore nl-means     # repaired, then classified
 
@@ -18,6 +19,7 @@ nothing where its result is there.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,8 +99,9 @@ def options() -> Parser:
     p.add_argument("--head", choices=["own", "clean", "text", "trained"], default="own", help="own: fitted on "
                    "corrupted images; clean: on the teacher and clean ones; text: CLIP's; trained: the run's")
     p.add_argument("--names", type=Path, help="for --head text: lines of class and words, separated by a tab")
-    p.add_argument("--test", nargs="+", help="distortions of the images that are measured (default: --distortion)")
-    p.add_argument("--val", nargs="+", type=Path, help="folders that are measured as they are, in place of --test")
+    p.add_argument("--test", nargs="+", help="distortions of the images that are measured (default: --distortion, and "
+                   "none with --val)")
+    p.add_argument("--val", nargs="+", type=Path, help="folders <class>/... that are measured in place of DATA/val")
     p.add_argument("--shares", nargs="+", type=share, help="of the labels of each class (default: 1)")
     p.add_argument("--repeats", type=positive_int, default=1, help="passes of each test, with fresh corruptions")
     p.add_argument("--restore", choices=RESTORATIONS, help="what repairs images before they are classified")
@@ -151,35 +154,35 @@ def heads(args: Any, of: Subject, task: Task, images: Callable[[], Images], embe
             yield {"share": part, "train": len(rows)}, head
 
 
+def test_name(folder: Path | None, text: str) -> str:
+    """What a result calls a test: the distortion, after the last two parts of a folder's path."""
+    named = ["/".join(folder.absolute().parts[-2:])] if folder else []
+    return ", ".join(named + [text] * (not folder or text != "none"))
+
+
 def evaluate(args: Any, of: Subject, task: Task, repair: Restore | None, device: torch.device) -> list[dict[str, Any]]:
     """A row for each head and test."""
     embedded = functools.partial(embed, device=device, dtype=choose_precision(device, args.precision))
     train, val = task.train, task.val
     fitted = list(heads(args, of, task, lambda: read_images(train.paths, train.labels, of.tower, args.train_limit,
                                                             args.seed), embedded))
-    if args.val:
-        def reader(folder: Path) -> Callable[[], Images]:
-            return lambda: read_images(*labelled_folder(folder, task.classes), of.tower, None, args.seed)
-
-        tests = [("/".join(folder.parts[-2:]), parse("none"), reader(folder)) for folder in args.val]
-    else:
-        images = read_images(val.paths, val.labels, of.tower, args.val_limit, args.seed)
-        tests = [(text, parse(text), lambda: images) for text in args.test]
     rows = []
-    for name, distortion, load in tests:
-        measured = load()
-        repeats = 1 if distortion.kind == "none" else args.repeats
-        found = [[] for _ in fitted]
-        for draw in range(repeats):
-            h = embedded(of.tower, measured, distortion, ["test", args.seed], draw, restore=repair)
-            for each, (_, head) in zip(found, fitted, strict=True):
-                each.append(accuracies(head(h), measured.labels))
-        for each, (facts, _) in zip(found, fitted, strict=True):
-            top1, top5 = zip(*each, strict=True)
-            rows.append({"test": name, **facts, "val": len(measured.labels),
-                         **summary(top1, top5, len(measured.labels))})
-            print(f"{of.facts['encoder']:32} {args.head:8} {name:16} {100 * facts['share']:6.4g} % of labels  "
-                  f"{rows[-1]['top1']:6.2f} % ± {rows[-1]['sampling_error']:.2f}", flush=True)
+    for folder in args.val or [None]:
+        paths, labels = labelled_folder(folder, task.classes) if folder else (val.paths, val.labels)
+        measured = read_images(paths, labels, of.tower, args.val_limit, args.seed)
+        for text in args.test:
+            name, distortion = test_name(folder, text), parse(text)
+            found = [[] for _ in fitted]
+            for draw in range(1 if distortion.kind == "none" else args.repeats):
+                h = embedded(of.tower, measured, distortion, ["test", args.seed], draw, restore=repair)
+                for each, (_, head) in zip(found, fitted, strict=True):
+                    each.append(accuracies(head(h), measured.labels))
+            for each, (facts, _) in zip(found, fitted, strict=True):
+                top1, top5 = zip(*each, strict=True)
+                rows.append({"test": name, **facts, "val": len(measured.labels),
+                             **summary(top1, top5, len(measured.labels))})
+                print(f"{of.facts['encoder']:32} {args.head:8} {name:16} {100 * facts['share']:6.4g} % of labels  "
+                      f"{rows[-1]['top1']:6.2f} % ± {rows[-1]['sampling_error']:.2f}", flush=True)
     return rows
 
 
@@ -190,9 +193,7 @@ def main() -> None:
     device = choose_device(args.gpus)
     of = subject(args.encoder, args.layer, args.size)
     args.distortion = args.distortion or of.trained_on or "none"
-    if args.val and args.test:
-        raise UserError("--val measures folders as they are, without distortions; leave it or --test out")
-    args.test = args.test or [args.distortion]
+    args.test = args.test or ["none" if args.val else args.distortion]
     for text in (args.distortion, *args.test):
         parse(text).check(of.tower.SIZE)
     if args.shares and args.head in ("text", "trained"):
@@ -213,7 +214,7 @@ def main() -> None:
         **of.facts, "encoder_sha256": of.tower.sha256(), "layer": of.tower.layer, "size": of.tower.SIZE,
         "task": task.name, "contents_sha256": task.contents_sha256, "head": args.head,
         "head_distortion": {"own": args.distortion, "clean": "none"}.get(args.head, ""), "restore": args.restore or "",
-        "tests": ["/".join(folder.parts[-2:]) for folder in args.val] if args.val else args.test,
+        "tests": [test_name(*test) for test in itertools.product(args.val or [None], args.test)],
         "shares": args.shares, "repeats": args.repeats, "train_limit": args.train_limit,
         "val_limit": args.val_limit, "seed": args.seed, "precision": precision}
     if args.output.exists():
