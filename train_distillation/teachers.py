@@ -43,15 +43,18 @@ class Tower(nn.Module):
         self.dense = self._dense_module()
 
     def _dense_module(self) -> str:
-        """The name of the last module whose output is a map of more than one position, "" if there is none."""
-        found: list[tuple[str, int]] = []
+        """The name of the last module whose output is a map of more than one position, "" if there is none or if
+        tokens come after it: the patches of a vision transformer are no map of what it sees."""
+        found: list[str] = []
 
         def look(name: str, output: object) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-                found.append((name, output.shape[1]))
+            if isinstance(output, Tensor) and output.ndim == 3:
+                found.clear()
+            elif isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+                found.append(name)
 
         hooks = [module.register_forward_hook(lambda m, i, output, name=name: look(name, output))
-                 for name, module in self.encoder.named_modules() if not any(module.children())]
+                 for name, module in self.encoder.named_modules() if name]  # blocks, too, which join their branches
         training = self.encoder.training
         try:
             with torch.no_grad():
@@ -67,7 +70,7 @@ class Tower(nn.Module):
             raise UserError(f"the teacher's layer {self.layer} gives {h.ndim - 1} dimensions an image; features must "
                             "be vectors or maps: choose another --layer")
         self.features = h.shape[1]
-        return found[-1][0] if found else ""
+        return found[-1] if found else ""
 
     def forward(self, x: Tensor, dense: bool = False) -> tuple[Tensor, Tensor | None]:
         """Embeddings [N, D], and with `dense` the map before pooling [N, C, H, W]. x: float [N, 3, SIZE, SIZE],

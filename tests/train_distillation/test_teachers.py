@@ -123,3 +123,39 @@ def test_features_that_do_not_fit():
 
     with pytest.raises(UserError, match="features must be vectors or maps"):
         Tower(Tokens())
+
+
+class Patches(nn.Module):
+    """As a vision transformer: a map of patches, then tokens."""
+
+    SIZE = RESIZE = 8
+    MEAN = STD = (0.5,) * 3
+    LAYERS = ("embedding",)
+    PROBED = "embedding"
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.mixed = nn.Conv2d(3, 4, 2, stride=2), nn.LayerNorm(4)
+
+    def forward(self, x, layer_index=-1):
+        return self.mixed(self.patches(x).flatten(2).transpose(1, 2)).mean(1)
+
+
+class Branches(nn.Module):
+    """As an Inception or ConvNeXt block: its map is none of those of its parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        return torch.cat([self.left(x), self.right(x)], dim=1)
+
+
+def test_the_map_is_of_what_is_pooled():
+    assert Tower(Patches()).dense == ""
+    joined = Patches()
+    joined.patches, joined.mixed = Branches(), nn.Identity()
+    joined.forward = lambda x, layer_index=-1: joined.patches(x).mean((2, 3))
+    h, dense = Tower(joined)(torch.randn(2, 3, 8, 8), dense=True)
+    torch.testing.assert_close(h, dense.mean((2, 3)))
