@@ -112,7 +112,7 @@ def transfer_matrix(rows: Sequence[Row]) -> list[str]:
     found: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
     for row in rows:
         if (row["kind"], row["head"], row["share"], row["restore"]) == ("student", "own", 1, "") and plain(row):
-            found[row["distortion"], row["encoder"]][row["test"]] = row
+            found[row["distortion"], row["encoder"]].setdefault(row["test"], row)
     lines = {fitted: cells for (fitted, _), cells in sorted(found.items())
              if len({test.partition(":")[0] for test in cells} - {"none"}) > 1}  # not a sweep of levels
     table = [[fitted, *(cell(cells.get(test)) for test in lines)] for fitted, cells in lines.items()]
