@@ -1,10 +1,13 @@
 """A tiny teacher, tiny photos with classes, and the commands in this process."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from models import SmallAlexNet, save_encoder
 from train_distillation import supervised
@@ -53,3 +56,34 @@ def ended(end, monkeypatch):
         return end(what.main)
 
     return call
+
+
+class Visual(nn.Module):
+    """In place of CLIP's image tower."""
+
+    image_size = (32, 32)
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(3, 4, 3, stride=4), nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x):
+        return self.pool(self.conv(x)).flatten(1)
+
+
+@pytest.fixture
+def open_clip(monkeypatch):
+    """In place of the package, with one CLIP."""
+    def create_model(name, pretrained, precision):
+        assert (pretrained, precision) == ("openai", "fp32")
+        if name != "RN101":
+            raise RuntimeError(f"no model\n{name}")
+        torch.manual_seed(0)
+        model = nn.Module()
+        model.visual = Visual()
+        model.encode_text = lambda tokens: tokens.float() + torch.eye(3, 4)
+        return model
+
+    module = SimpleNamespace(create_model=create_model,
+                             get_tokenizer=lambda name: lambda texts: torch.tensor([[len(t)] * 4 for t in texts]))
+    monkeypatch.setitem(sys.modules, "open_clip", module)

@@ -9,9 +9,20 @@ import pytest
 import torch
 
 from datasets.corruptions.distortions import parse
+from models.clip_tower import text_head
 from train_distillation.evaluation import __main__ as evaluation
 from train_distillation.evaluation import tables
-from train_distillation.evaluation.measure import ONE_EACH_L2, Images, accuracies, embed, fit_head, share_of, summary
+from train_distillation.evaluation.measure import (
+    ONE_EACH_L2,
+    Images,
+    accuracies,
+    embed,
+    fit_head,
+    labelled_folder,
+    read_images,
+    share_of,
+    summary,
+)
 from train_distillation.teachers import load_student, load_teacher
 
 from .conftest import TINY, write_photos
@@ -80,6 +91,21 @@ def test_a_supervised_network_has_a_head(command, measure, refuses, photos, teac
     refuses("no layer of .* 2 classes", evaluation, "--data", other, "--encoder", tmp_path / "sup", "--head", "trained",
             *rest)
     refuses("has no head of its own", evaluation, "--data", photos, "--encoder", trained, "--head", "trained", *rest)
+
+
+def test_zero_shot(open_clip, command, measure, refuses, photos, tmp_path):
+    command("train", *TINY, "--data", photos, "--teacher", "clip:RN101", "--output", tmp_path / "clip")
+    (tmp_path / "names.txt").write_text("blue\tocean, sea\ngreen\tmeadow\nred\trose\n")
+    found = measure("text", "--encoder", tmp_path / "clip", "--head", "text", "--names", tmp_path / "names.txt",
+                    "--test", "mask:0.5", "none")
+    student, text = load_student(tmp_path / "clip"), text_head("RN101", ["ocean", "meadow", "rose"])
+    images = read_images(*labelled_folder(photos / "val", ["blue", "green", "red"]), student, None, 0)
+    right = (embed(student, images, parse("none"), 0, 0, CPU) @ text.T).argmax(1) == images.labels
+    assert [(row["share"], row["train"]) for row in found["rows"]] == [(0, 0)] * 2
+    assert found["rows"][1]["top1"] == pytest.approx(100 * right.double().mean().item(), abs=1e-3)
+    (tmp_path / "names.txt").write_text("blue\tocean\n")
+    refuses("no words for class green", evaluation, "--data", photos, "--encoder", tmp_path / "clip", "--head", "text",
+            "--names", tmp_path / "names.txt", "--gpus", "--output", tmp_path / "a.json")
 
 
 def test_other_folders_are_measured_as_they_are_or_corrupted(measure, refuses, photos, teacher, tmp_path):

@@ -1,7 +1,6 @@
 """Teachers of every kind; those whose packages are missing say so in one line."""
 
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -47,36 +46,6 @@ def test_efficientnet_lite0_is_the_packages(tmp_path):
     back = load_encoder(tmp_path / "encoder.pth")
     assert all(torch.equal(a, b) for a, b in zip(back.state_dict().values(), tower.encoder.state_dict().values(),
                                                  strict=True))
-
-
-class Visual(nn.Module):
-    """In place of CLIP's image tower."""
-
-    image_size = (32, 32)
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.pool = nn.Conv2d(3, 4, 3, stride=4), nn.AdaptiveAvgPool2d(1)
-
-    def forward(self, x):
-        return self.pool(self.conv(x)).flatten(1)
-
-
-@pytest.fixture
-def open_clip(monkeypatch):
-    def create_model(name, pretrained, precision):
-        assert (pretrained, precision) == ("openai", "fp32")
-        if name != "RN101":
-            raise RuntimeError(f"no model\n{name}")
-        torch.manual_seed(0)
-        model = nn.Module()
-        model.visual = Visual()
-        model.encode_text = lambda tokens: tokens.float() + torch.eye(3, 4)
-        return model
-
-    module = SimpleNamespace(create_model=create_model,
-                             get_tokenizer=lambda name: lambda texts: torch.tensor([[len(t)] * 4 for t in texts]))
-    monkeypatch.setitem(sys.modules, "open_clip", module)
 
 
 def test_clip(open_clip, tmp_path):
