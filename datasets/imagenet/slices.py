@@ -8,7 +8,7 @@
 Dietterich 2019), as <corruption>/<severity>/<synset>/. `changed` holds the validation images of five classes outside
 the hundred, as val/<synset>/ of the class that each resembles (Ravula et al. 2021). `listed` takes a file with a synset
 at the beginning of each line, such as that of ImageNet-100B, a second hundred classes, which is not in this repository.
-The folder appears when it is whole.
+The folder appears when it is whole; the same command again does nothing.
 """
 
 import os
@@ -34,7 +34,8 @@ SYNSET = re.compile(r"n\d{8}")
 def corrupted(source: Path) -> dict[str, Path]:
     """Links of ImageNet-100-C: name -> class folder of ImageNet-C. Raises UserError if one is missing."""
     found: dict[str, Path] = {}
-    for severity in sorted(source.glob("**/[1-5]")):
+    # With or without groups such as noise/. Not "**", which would list every image, and follows no links.
+    for severity in sorted(path for depth in ("", "*/", "*/*/") for path in source.glob(f"{depth}[1-5]")):
         for synset in read_classes():
             if not (severity / synset).is_dir():
                 raise UserError(f"{severity} lacks class {synset}; unpack ImageNet-C again")
@@ -80,14 +81,18 @@ def main() -> None:
     source = Path(os.path.realpath(args.source))
     if not source.is_dir():
         raise UserError(f"{args.source} is not a folder")
-    if args.output.exists():
-        raise UserError(f"{args.output} is there already; remove it, or choose another folder")
     check_apart(args.output, [source])
     counts: dict[str, int] = {}
     if args.which == "listed":
         links, counts = listed(source, args.classes)
     else:
         links = {"corrupted": corrupted, "changed": changed}[args.which](source)
+    if args.output.exists():
+        there = {path.relative_to(args.output).as_posix(): path for path in args.output.rglob("*") if path.is_symlink()}
+        if there.keys() != links.keys() or any(os.readlink(path) != str(links[name]) for name, path in there.items()):
+            raise UserError(f"{args.output} holds something else; remove it, or choose another folder")
+        print(f"{args.output} is there")
+        return
     partial = args.output.with_name(f".{args.output.name}.partial")
     if partial.exists():  # of a run that was killed
         shutil.rmtree(partial)

@@ -38,7 +38,9 @@ def test_imagenet_100_c(command, refuses, tmp_path):
     assert folders == ["gaussian_noise/1", "gaussian_noise/5", "zoom_blur/1", "zoom_blur/5"]
     assert {path.name for path in tmp_path.glob("out/zoom_blur/1/*")} == {*read_classes()}
     assert len(list_folder(tmp_path / "out/gaussian_noise/5/n01558993")) == 1
-    refuses("is there already", "corrupted", tmp_path / "c", tmp_path / "out")
+    assert command("corrupted", tmp_path / "c", tmp_path / "out") == [f"{tmp_path}/out is there"]
+    (tmp_path / "c/noise/shot_noise").symlink_to(tmp_path / "c/noise/gaussian_noise")
+    refuses("holds something else", "corrupted", tmp_path / "c", tmp_path / "out")
     (tmp_path / "c/blur/zoom_blur/1/n01558993").rmdir()
     refuses("lacks class n01558993", "corrupted", tmp_path / "c", tmp_path / "other")
     refuses("no <corruption>/<severity>", "corrupted", tmp_path / "out/zoom_blur/1", tmp_path / "other")
