@@ -46,6 +46,8 @@ class Pretrained(nn.Module):
             raise UserError(f"torchvision's {name} does not end in a linear layer, before which features are taken; "
                             "choose another, such as resnet50")
         self.model.set_submodule(linear[-1], nn.Identity())
+        if hasattr(self.model, "AuxLogits"):  # of Inception: a second answer while it trains
+            self.model.aux_logits, self.model.AuxLogits = False, None
         view = weights.transforms()
         self.SIZE, self.RESIZE, self.INTERPOLATION = view.crop_size[0], view.resize_size[0], view.interpolation.value
         self.MEAN, self.STD = tuple(view.mean), tuple(view.std)

@@ -69,3 +69,9 @@ def test_every_name_of_torchvision_holds_a_hash():
     for name in torchvision.models.list_models(module=torchvision.models):
         url = torchvision.models.get_model_weights(name).DEFAULT.url
         assert len(torch.hub.HASH_REGEX.search(Path(url).name)[1]) >= 8
+
+
+def test_inception_gives_features_in_training_too(monkeypatch):
+    inception = torchvision.models.inception_v3(init_weights=False)
+    monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: inception)
+    assert Pretrained("inception_v3").train()(torch.zeros(2, 3, 80, 80)).shape == (2, 2048)
