@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from datasets.corruptions.distortions import parse
+from datasets.corruptions.severities import EXTRA, NAMES
 from models.clip_tower import text_head
 from train_distillation.evaluation import __main__ as evaluation
 from train_distillation.evaluation import tables
@@ -213,9 +214,30 @@ def test_the_matrix_is_of_students_measured_on_other_kinds():
     assert len(found) == 5 and tables.transfer_matrix([]) == []
 
 
+def test_imagenet_100_c_is_averaged():
+    said = {"encoder": "a", "head": "own", "head_distortion": "none", "share": 1, "distortion": "multi:3"}
+    rows = [{**said, "test": f"{name}/{severity}", "top1": 10.0 * severity + 38 * (name in EXTRA)}
+            for name in NAMES for severity in range(1, 6)]
+    assert tables.imagenet_c(rows)[2] == "| a | own | none | 100 % | 30.0 | 38.0 | 54.61 | 56.47 |"
+    assert "| - | - | 54.61" in tables.imagenet_c(rows[1:])[2] and tables.imagenet_c([{**said, "test": "none"}]) == []
+
+
 def test_the_authors_numbers():
     with open(tables.AUTHORS, newline="") as file:
         lines = list(csv.DictReader(file))
     assert tables.authors("student", "mask:0.9") == "82.96" and tables.authors("student", "blur:7,1.43") == "83.24"
     assert tables.authors("student", "multi:1") == "-"
+    said = {"task": "photos", "head": "own", "restore": "", "share": 1}
+    student = {**said, "kind": "student", "loss": "st", "hold_w": 0, "dense_w": 0, "curriculum": False,
+               "distortion": "mask:0.5-0.95", "head_distortion": "mask:0.5-0.95", "test": "mask:0.9"}
+    clean = {**said, "kind": "clean", "head_distortion": "noise:0.3", "test": "noise:0.3"}
+    for row, value in [
+            (student, "81.94"), ({**student, "loss": "mse"}, "77.35"), ({**student, "hold_w": 5}, "-"),
+            ({**student, "distortion": "mask:0.9", "share": 0.005}, "65.05"), (clean, "14.82"),
+            ({**student, "distortion": "mask:0.9", "test": "none", "head": "clean"}, "3.70"),
+            ({**student, "distortion": "blur:7,1.43", "test": "blur:7,1.43", "share": 0, "head": "text"}, "63.00"),
+            ({**student, "task": "cifar10"}, "-"),
+            ({**student, "task": "cifar10", "test": "mask:0.5-0.95"}, "80.93"),
+            ({**clean, "head_distortion": "none"}, "-"), ({**clean, "head": "clean", "restore": "nl-means"}, "45.64")]:
+        assert tables.authors_of(row) == value
     assert all(line["test"] in ("none", "") or parse(line["test"]) for line in lines if ":" in line["test"])

@@ -18,6 +18,7 @@ import matplotlib
 import numpy as np
 
 from datasets.corruptions.distortions import NUMBER
+from datasets.corruptions.severities import CORE, NAMES
 from utils.cli import UserError, parser, run
 from utils.figures import save_figure
 from utils.files import read_record, write_bytes
@@ -28,6 +29,8 @@ import matplotlib.pyplot as plt  # after the backend is chosen
 AUTHORS = Path(__file__).with_name("authors.csv")
 # The authors' blurs are of 224 pixels, ours as wide at 64.
 AS_THEIRS = {"blur:7,1.43": "blur:21,5", "blur:11,2.57": "blur:37,9"}
+TRANSFER = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "stl10": "STL-10"}  # tasks, as they call them
+SEVERITIES = ("1", "2", "3", "4", "5")
 # What one line of the figure has in common, and how its name says it.
 CONDITION = {"encoder": "", "head_distortion": "", "task": "{}", "size": "{} pixels", "layer": "{}",
              "train_limit": "{} training images", "val": "{} measured", "restore": "{}", "precision": "{}",
@@ -46,14 +49,31 @@ def read_rows(folder: Path) -> list[Row]:
     return rows
 
 
-def authors(what: str, test: str) -> str:
-    """The authors' top-1 with all labels of a row without levels of its own, or "-"."""
-    test = AS_THEIRS.get(test, test)
+def authors(what: str, test: str, trained_on: str = "", share: float = 1) -> str:
+    """The authors' top-1 in `test` of what was trained on a distortion (default: on that of the test), or "-"."""
+    test, trained_on = (AS_THEIRS.get(text, text) for text in (test, trained_on or test))
     with open(AUTHORS, newline="") as file:
         for line in csv.DictReader(file):
-            if (line["what"], line["test"], line["share"]) == (what, test, "1") and line["trained_on"] in ("", test):
+            if ((line["what"], line["test"], float(line["share"])) == (what, test, share)
+                    and line["trained_on"] in ("", trained_on)):
                 return line["top1"]
     return "-"
+
+
+def authors_of(row: Row) -> str:
+    """The authors' top-1 under the conditions of a row, as far as they have it, or "-"."""
+    what = ""
+    if row["kind"] == "student" and not row["restore"] and plain({**row, "loss": "st"}):
+        what = {"own": "student", "clean": "student, clean head", "text": "student, zero-shot"}[row["head"]]
+        what += f", loss {row['loss']}" * (row["loss"] != "st")
+    elif row["kind"] == "clean" and row["restore"]:
+        what = f"{row['restore']}, clean encoder"
+    elif row["kind"] == "clean" and row["head"] == "own" and row["head_distortion"] == row["test"]:
+        what = "clean encoder, probe on corrupted images"
+    if row["task"] in TRANSFER:
+        same = what == "student" and row["test"] == row["distortion"]
+        return authors("student, transfer", TRANSFER[row["task"]], row["distortion"]) if same else "-"
+    return authors(what, row["test"], row.get("distortion", ""), row["share"])
 
 
 def scale(row: Row) -> str:
@@ -121,13 +141,32 @@ def transfer_matrix(rows: Sequence[Row]) -> list[str]:
 
 
 def all_rows(rows: Sequence[Row]) -> list[str]:
-    lines = ["| encoder | head | fitted on | measured on | labels | top-1 | over repeats | top-5 |", "|---" * 8 + "|"]
+    lines = ["| encoder | head | fitted on | measured on | labels | top-1 | over repeats | top-5 | authors |",
+             "|---" * 9 + "|"]
     for row in rows:
         repeats = f"± {row['top1_error']:.2f} ({row['repeats']})" if row["repeats"] > 1 else "-"
         measured = f"{row['test']}, {row['restore']}" if row["restore"] else row["test"]
         lines.append(f"| {row['encoder']} | {row['head']} | {row['head_distortion'] or '-'} | {measured} | "
-                     f"{100 * row['share']:g} % | {cell(row)} | {repeats} | {row['top5']:.1f} |")
+                     f"{100 * row['share']:g} % | {cell(row)} | {repeats} | {row['top5']:.1f} | {authors_of(row)} |")
     return [*lines, ""]
+
+
+def imagenet_c(rows: Sequence[Row]) -> list[str]:
+    """Means over the severities and corruptions of ImageNet-100-C, of rows measured on <corruption>/<severity>."""
+    found: dict[tuple[Any, ...], dict[tuple[str, str], float]] = defaultdict(dict)
+    for row in rows:
+        name, _, severity = row["test"].partition("/")
+        if name in NAMES and severity in SEVERITIES:
+            key = (row["encoder"], row["head"], row["head_distortion"], row["share"], row.get("distortion", ""))
+            found[key][name, severity] = row["top1"]
+    lines = ["| encoder | head | fitted on | labels | 15 corruptions | all 19 | authors | authors: all 19 |",
+             "|---" * 8 + "|"]
+    for (encoder, head, fitted, share, trained_on), cells in found.items():
+        wanted = [[cells.get((name, severity)) for name in names for severity in SEVERITIES] for names in (CORE, NAMES)]
+        means = ["-" if None in each else f"{np.mean(each):.1f}" for each in wanted]
+        theirs = [authors("student, ImageNet-100-C", f"{number} corruptions", trained_on or "-") for number in (15, 19)]
+        lines.append(f"| {encoder} | {head} | {fitted or '-'} | {100 * share:g} % | {' | '.join([*means, *theirs])} |")
+    return [*lines, ""] if found else []
 
 
 def level(test: str) -> tuple[str, float] | None:
@@ -194,7 +233,8 @@ def table(rows: Sequence[Row]) -> str:
              "CLIP RN101 and ImageNet-100 at 224 pixels.", ""]
     for said in dict.fromkeys(map(scale, rows)):
         group = [row for row in rows if scale(row) == said]
-        lines += [f"**{said}**", "", *main_table(group), *transfer_matrix(group), *all_rows(group)]
+        lines += [f"**{said}**", "", *main_table(group), *transfer_matrix(group), *imagenet_c(group),
+                  *all_rows(group)]
     machines = sorted({row["environment"]["device"] for row in rows})
     return "\n".join([*lines, f"Made on {'; '.join(machines)}.", ""])
 
