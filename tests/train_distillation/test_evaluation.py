@@ -120,6 +120,9 @@ def test_other_folders_are_measured_as_they_are_or_corrupted(measure, refuses, p
     assert [(row["test"], row["val"], row["repeats"]) for row in again["rows"]] == [
         ("fog/1", 9, 1), ("fog/1, mask:0.9", 9, 2)] and again["tests"] == ["fog/1", "fog/1, mask:0.9"]
     assert again["rows"][1]["top1"] < again["rows"][0]["top1"]
+    shutil.copy(corrupted / "1/red/0.png", corrupted / "1/red/1.png")  # another folder of that name
+    refuses("holds another result", evaluation, "--data", photos, "--encoder", teacher, "--head", "clean", "--val",
+            corrupted / "1", corrupted / "5", "--gpus", "--output", tmp_path / "results/fog.json")
     (corrupted / "1/red").rename(corrupted / "1/purple")
     refuses("classes that the probe does not know: purple", evaluation, "--data", photos, "--encoder", teacher,
             "--head", "clean", "--val", corrupted / "1", "--gpus", "--output", tmp_path / "b.json")

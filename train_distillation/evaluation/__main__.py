@@ -28,6 +28,7 @@ import torch
 from torch.nn import functional as F
 
 from datasets.corruptions.distortions import parse
+from datasets.image_folders.fingerprint import contents_sha256
 from linear_eval.features.find import default_name
 from linear_eval.task import Task, load_task
 from train_distillation.evaluation.measure import (
@@ -207,14 +208,15 @@ def main() -> None:
     if args.train_limit and args.train_limit < len(task.classes):
         raise UserError(f"--train-limit {args.train_limit} is less than one image for each of {len(task.classes)} "
                         "classes; raise it")
-    for folder in args.val or ():
-        labelled_folder(folder, task.classes)  # other classes are refused now, not after the work
+    # Other classes are refused now, not after the work.
+    folders = [contents_sha256(folder, labelled_folder(folder, task.classes)[0]) for folder in args.val or ()]
     precision = str(choose_precision(device, args.precision)).removeprefix("torch.")
     expected = {
         **of.facts, "encoder_sha256": of.tower.sha256(), "layer": of.tower.layer, "size": of.tower.SIZE,
         "task": task.name, "contents_sha256": task.contents_sha256, "head": args.head,
         "head_distortion": {"own": args.distortion, "clean": "none"}.get(args.head, ""), "restore": args.restore or "",
         "tests": [test_name(*test) for test in itertools.product(args.val or [None], args.test)],
+        **({"val_sha256": folders} if folders else {}),
         "shares": args.shares, "repeats": args.repeats, "train_limit": args.train_limit,
         "val_limit": args.val_limit, "seed": args.seed, "precision": precision}
     if args.output.exists():
