@@ -9,7 +9,7 @@
 #       students clean noise_images hold labels sweep supervised distilled losses repaired matrix transfer
 #
 # DATA is Tiny-ImageNet in our results: python -m datasets.small_photos tiny_imagenet --classes 100
-# Part `transfer` probes the folder OTHER, too.
+# Part `transfer` probes another folder, and needs OTHER; all parts leave it out without.
 #
 # Overrides from the environment:
 #   DISTORTIONS="mask:0.5 ..."      of students, clean encoder and supervised networks
@@ -30,7 +30,7 @@ help_if_asked "$@"
 DATA="$1" && shift
 all="students clean noise_images hold labels sweep supervised distilled losses repaired matrix transfer"
 # shellcheck disable=SC2086 # a list
-[ $# -gt 0 ] || set -- $all
+[ $# -gt 0 ] || set -- ${all% transfer} ${OTHER:+transfer}
 for part in "$@"; do
     [[ " $all " == *" $part "* ]] || fail "there is no part $part; they are $all"
 done
@@ -42,6 +42,8 @@ SHARES="${SHARES:-0.001 0.005 0.01 0.05 0.1 1}" REPEATS="${REPEATS:-10}" OTHER="
 RUNS="${RUNS:-runs/robust_student}" TRAIN_LIMIT="${TRAIN_LIMIT:-5000}"
 RESULTS="${RESULTS:-$RUNS/results}"
 check_counts STEPS BATCH SIZE REPEATS TRAIN_LIMIT VAL_LIMIT
+[[ " $* " != *" transfer "* || -d "$OTHER" ]] ||
+    fail "the part transfer needs OTHER=FOLDER with train/<class>/ and val/<class>/"
 [ -d "$DATA/val" ] || fail "$DATA holds no val/; pass a folder with train/<class>/ and val/<class>/"
 use_python requirements.txt
 
@@ -144,7 +146,6 @@ for part in "$@"; do
         done
         ;;
     transfer)
-        [ -d "$OTHER" ] || fail "the part transfer needs OTHER=FOLDER with train/<class>/ and val/<class>/"
         for d in $KEY; do
             measure "$(named "$d")-transfer" --data "$OTHER" --encoder "$RUNS/$(named "$d")"
             measure "clean-$(named "$d")-transfer" --data "$OTHER" "${clean[@]}" --distortion "$d"

@@ -63,6 +63,7 @@ def test_a_speed_that_is_not_measured_stops_the_study(tmp_path, ends, message):
     ("studies/robust_student", [], {}, "pass the folder of photos"),
     ("studies/robust_student", ["nowhere"], {}, "nowhere holds no val/"),
     ("studies/robust_student", ["nowhere", "dreams"], {}, "there is no part dreams"),
+    ("studies/robust_student", ["nowhere", "transfer"], {}, "the part transfer needs OTHER=FOLDER"),
     ("studies/photos", [], {"JOBS": "0"}, "JOBS=0"),
     ("studies/photos", [], {"SEEDS": "0 x"}, "whole numbers"),
     ("studies/ranking", [], {}, "pass a folder of photos"),
