@@ -137,7 +137,7 @@ for part in "$@"; do
     repaired)
         measure clean-nl-means "${clean[@]}" --head clean --test noise:0.1 noise:0.3 noise:0.5 --restore nl-means
         VAL_LIMIT="${VAL_LIMIT:-100}" measure clean-deep-decoder "${clean[@]}" --head clean --test mask:0.5 mask:0.75 \
-            --restore deep-decoder
+            --restore deep-decoder:200 # a few seconds an image; published, 5,000 iterations
         ;;
     matrix)
         for d in $DISTORTIONS; do

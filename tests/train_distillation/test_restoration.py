@@ -26,6 +26,16 @@ def test_inpainting_needs_the_mask_that_was_applied():
     assert errors[0] < 0.2 * errors[1] < errors[2]
 
 
+def test_iterations_are_part_of_the_name():
+    x = parse("mask:0.5")(smooth()[None], np.array([0]), 0, 0)
+    masked = (x == 0).all(1, keepdim=True)
+    found = restoration("deep-decoder:2")(x, masked)[0]
+    assert torch.equal(found, inpaint_one(x[0], masked[0], iterations=2))
+    for name in ("deep-decoder:0", "deep-decoder:", "deep-decoder:a", "nl-means:2", "sharpen"):
+        with pytest.raises(UserError, match="repairs images; choose nl-means"):
+            restoration(name)
+
+
 def test_what_is_repaired_gets_the_mask(teacher):
     from train_distillation.teachers import load_teacher
 

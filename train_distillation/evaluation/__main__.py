@@ -43,7 +43,7 @@ from train_distillation.evaluation.measure import (
     share_of,
     summary,
 )
-from train_distillation.restoration import RESTORATIONS, restoration
+from train_distillation.restoration import restoration
 from train_distillation.teachers import CLIP, EFFICIENTNET, TORCHVISION, Tower, load_student, load_teacher
 from utils.cli import Parser, UserError, parser, positive_int, run, share, whole_number
 from utils.devices import add_precision, choose_device, choose_precision, describe
@@ -105,7 +105,8 @@ def options() -> Parser:
     p.add_argument("--val", nargs="+", type=Path, help="folders <class>/... that are measured in place of DATA/val")
     p.add_argument("--shares", nargs="+", type=share, help="of the labels of each class (default: 1)")
     p.add_argument("--repeats", type=positive_int, default=1, help="passes of each test, with fresh corruptions")
-    p.add_argument("--restore", choices=RESTORATIONS, help="what repairs images before they are classified")
+    p.add_argument("--restore", help="what repairs images before they are classified: nl-means, deep-decoder, or "
+                   "deep-decoder:ITERATIONS (5,000 as published)")
     p.add_argument("--train-limit", type=positive_int, help="images to fit on at most, every class equally often")
     p.add_argument("--val-limit", type=positive_int, help="images to measure on at most, likewise")
     p.add_argument("--seed", type=whole_number, default=0)

@@ -131,7 +131,8 @@ def transfer_matrix(rows: Sequence[Row]) -> list[str]:
     """Top-1 of students and their probes, each fitted on one distortion (lines), on those of the others (columns)."""
     found: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        if (row["kind"], row["head"], row["share"], row["restore"]) == ("student", "own", 1, "") and plain(row):
+        if (row["kind"], row["head"], row["share"], row["restore"]) == ("student", "own", 1, "") and plain(row) \
+                and "/" not in row["test"]:  # not other folders
             found[row["distortion"], row["encoder"]].setdefault(row["test"], row)
     lines = {fitted: cells for (fitted, _), cells in sorted(found.items())
              if len({test.partition(":")[0] for test in cells} - {"none"}) > 1}  # not a sweep of levels

@@ -48,7 +48,7 @@ def inpaint_one(x: Tensor, masked: Tensor, iterations: int = ITERATIONS, channel
     return best
 
 
-def inpaint(x: Tensor, masked: Tensor) -> Tensor:
-    """Images float [B, 3, H, W] with the `masked` pixels, bool [B, 1, H, W], filled in. Minutes an image on a CPU."""
+def inpaint(x: Tensor, masked: Tensor, iterations: int = ITERATIONS) -> Tensor:
+    """Images float [B, 3, H, W] with the `masked` pixels, bool [B, 1, H, W], filled in."""
     with torch.inference_mode(False), torch.enable_grad():
-        return torch.stack([inpaint_one(a.clone(), b.clone()) for a, b in zip(x, masked, strict=True)])
+        return torch.stack([inpaint_one(a.clone(), b.clone(), iterations) for a, b in zip(x, masked, strict=True)])
