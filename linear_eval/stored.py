@@ -65,7 +65,8 @@ def stored_task(root: Path, labels: str | None, only: str | None) -> dict[str, A
     """The fields of the `Task` in the folder `root`, of the labels called `labels` (None: the first).
 
     only: "COLUMN=VALUE", to train on the examples of one subject, say. Accuracy is measured on test, or on val where
-    there is no test. Raises UserError for labels, a column or a value that is not there, and if one class is left.
+    there is no test. Raises UserError for labels, a column or a value that is not there, if one class is left, and if
+    none that is measured is trained on.
     """
     examples = load_examples(root)
     task = labels or examples.tasks[0]
@@ -80,6 +81,9 @@ def stored_task(root: Path, labels: str | None, only: str | None) -> dict[str, A
         train, name = train[examples.table[column][train] == value], f"{name} ({only})"
     if len(np.unique(numbers[train])) < 2:
         raise UserError(f"the training examples of {name} have one class or none; a probe needs at least two")
+    if not np.isin(numbers[val], numbers[train]).any():
+        raise UserError(f"no class of {name} is both trained on and measured, as of people who are in one split only; "
+                        "choose other --labels")
     digest = hashlib.sha256(repr((task, only, classes)).encode() + numbers.tobytes() + train.tobytes() + val.tobytes())
     return {"name": name, "classes": classes, "train": StoredSplit(examples, train, numbers[train]),
             "val": StoredSplit(examples, val, numbers[val]), "sha256": digest.hexdigest(),

@@ -65,7 +65,7 @@ def _small_alexnet(weights: dict[str, Tensor], path: Path | str) -> SmallAlexNet
     """A SmallAlexNet of the size of `weights`. Raises UserError if they are those of another architecture."""
     first, last = weights.get("blocks.0.0.weight"), weights.get("blocks.7.0.weight")
     if first is None or last is None or first.ndim != 4 or last.ndim != 2:
-        raise UserError(f"{path} holds neither a SmallAlexNet nor a ResNet-50, but another architecture "
+        raise UserError(f"{path} is no SmallAlexNet, ResNet-18 or ResNet-50, but another architecture "
                         f"(its first entry is {next(iter(weights), 'missing')!r})")
     return SmallAlexNet(_width(weights), out_dim=last.shape[0])
 

@@ -34,6 +34,12 @@ def dct_matrix(size: int) -> Tensor:
     return matrix.float()
 
 
+def _between(left: Tensor, x: Tensor, right: Tensor) -> Tensor:
+    """left @ x @ right, in float32 also under autocast: in bfloat16 a DCT is neither orthonormal nor undone."""
+    with torch.autocast(x.device.type, enabled=False):
+        return left @ x.float() @ right
+
+
 def spread_budget(output: Tensor, budget: float) -> Tensor:
     """Any float [N, C, H, W] to perturbations float32 whose mean |value| is `budget` (a little less where all are
     tiny): budget · P / (mean|P| + 0.0001), P = tanh(output). Single values may be far larger."""
@@ -124,10 +130,10 @@ class Viewmaker(nn.Module):
             raise ValueError(f"inputs {tuple(x.shape)} do not go with noise {tuple(noise.shape)}")
         if self.spectral:
             rows, columns = dct_matrix(height).to(x.device), dct_matrix(width).to(x.device)
-            x = rows @ x.float() @ columns.T
+            x = _between(rows, x, columns.T)
         whole, *parts = noise.split([height * width, *[quarter[0] * quarter[1]] * len(self.blocks)], dim=1)
         h = self.down(torch.cat([x, whole.view(-1, 1, height, width)], dim=1))
         for block, part in zip(self.blocks, parts, strict=True):
             h = block(torch.cat([h, part.view(-1, 1, *quarter).to(h.dtype)], dim=1))
         delta = spread_budget(self.up(h), self.budget)
-        return rows.T @ delta @ columns if self.spectral else delta
+        return _between(rows.T, delta, columns) if self.spectral else delta

@@ -38,7 +38,7 @@ RUN_BY_A_TEST = {"README.md": 2, "docs/modalities.md": 1, "docs/processes.md": 1
 TOY = {  # what makes a command of the README's four systems take a moment; of an option's two values the last counts
     "train_align_uniform": "--samples 8 --batch_size 4 --steps 1 --width 0.02 --workers 1 --gpus",
     "linear_eval": "--protocol knn --gpus",
-    "train_viewmaker": "--batch_size 4 --steps 1 --width 0.02 --view_width 0.1 --view_blocks 1 --gpus",
+    "train_viewmaker": "--batch_size 4 --steps 1 --width 0.125 --view_width 0.1 --view_blocks 1 --gpus",
     "train_distillation": "--teacher runs/leaves/encoder.pth --batch_size 4 --steps 1 --gpus",
     "train_ica": "--batch_size 16 --steps 2 --score_samples 256 --gpus",
 }

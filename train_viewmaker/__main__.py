@@ -1,7 +1,7 @@
 """Train an encoder on views that a second network learns to make, against it (Tamkin, Wu and Goodman, "Viewmaker
 Networks", ICLR 2021), or on other views, to compare.
 
-    python -m train_viewmaker --data data/cifar10 --size 32 --output runs/learned      # photos, or any image folder
+    python -m train_viewmaker --data data/cifar10 --encoder resnet18 --output runs/learned  # photos, or any folder
     python -m train_viewmaker --data dead_leaves-mixed --output runs/leaves     # no folder: no image comes twice
     python -m train_viewmaker --data data/fsdd --encoder resnet18 --output runs/sound  # python -m datasets.sound --help
     python -m train_viewmaker --data data/pamap2 --encoder resnet18 --output runs/sensors      # or datasets.sensors
@@ -9,8 +9,8 @@ Networks", ICLR 2021), or on other views, to compare.
     python -m train_viewmaker --data DIR --budget 0.1 --spectral --output runs/dct     # spent on DCT coefficients
     python -m train_viewmaker --data DIR --objective inst-disc --output runs/bank      # or nt-xent, align-uniform
     python -m train_viewmaker --data DIR --scheme two-pass --output runs/published     # as published: twice the work
-    python -m train_viewmaker --data DIR --output DIR --gpus --size 32 --width 0.25 --view_width 0.5 --batch_size 128 \\
-        --steps 1000 --cosine --warmup_steps 20                                        # a short run on a CPU
+    python -m train_viewmaker --data DIR --output DIR --gpus --encoder resnet18 --width 0.25 --view_width 0.25 \\
+        --batch_size 128 --steps 1000 --cosine --warmup_steps 20                       # a short run on a CPU
     python -m train_viewmaker.gallery runs/learned --data DIR                          # what its views look like
 
 Defaults are the published training on CIFAR-10, but for one pass a step and the encoder. The same command resumes an

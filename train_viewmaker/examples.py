@@ -33,11 +33,13 @@ class TrainingExamples:
 
 def find_inputs(args: argparse.Namespace, device: torch.device) -> Source:
     """What config.json says of --data, images or examples, and how to open it. Raises UserError for options that are
-    for images only."""
+    for the other kind."""
     if not is_examples(args.data):
+        if getattr(args, "expert", "spectral") != "spectral":  # the gallery has no --expert and no --size
+            raise UserError(f"--expert {args.expert} is for sound, and {args.data} holds none; leave it out")
         return find_source(args, device)
-    for option in ("resize", "cache", "samples", "parameters", "workers", "size"):
-        if getattr(args, option, None):  # the gallery has no --size
+    for option in ("resize", "cache", "samples", "parameters", "workers", "size", "mix", "weights", "epoch_length"):
+        if getattr(args, option, None):
             raise UserError(f"--{option} is for images, and {args.data} holds sound or sensors; leave it out")
     found = TrainingExamples(load_examples(args.data))
     root = found.examples.root

@@ -162,6 +162,7 @@ def main() -> None:
     args = p.parse_args()
     output = args.output or args.run
     options = options_of(args.run)
+    args.seed = options.seed  # with which a mixture is drawn
     x, images = first_inputs(args, options, max(MEASURED, args.images))
     viewmaker = viewmaker_of(args.run, options, x.shape[1])
     output.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ class Bank:
     def __init__(self, count: int, endless: bool, options: Options, device: torch.device):
         if endless:
             raise UserError("--objective inst-disc remembers each image, and of an endless set none comes again; pass "
-                            "--samples")
+                            "--samples, or a folder without --mix")
         need = 4 * count * (DIMENSIONS + 4 * options.batch_size)  # the bank, and two views' scores and their gradient
         there = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else
                  os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

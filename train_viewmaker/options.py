@@ -53,7 +53,8 @@ class Options(TrainingOptions):
                        type=int, group=COMPUTING)
     width: float = option(1.0, "channel multiplier of the encoder, but of a resnet50", group=COMPUTING)
     size: int | None = option(None, "side that images are brought to, in pixels, divisible by 4 (default: what the "
-                              "encoder is made for)", type=positive_int, group=COMPUTING)
+                              "encoder is made for, which is also what probes show it)", type=positive_int,
+                              group=COMPUTING)
     batch_norm: str = option("per-view", "per-view: each view is normalised by itself; joint: both together",
                              ("per-view", "joint"), group=COMPUTING)
 

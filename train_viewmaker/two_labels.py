@@ -1,7 +1,7 @@
 """Photos with a digit drawn over each: one set of images, two labels, to see which of them views make invariant.
 
     python -m train_viewmaker.two_labels data/cifar10 --output data/two_labels
-    python -m train_viewmaker --data data/two_labels/photo --size 32 --output runs/two_labels
+    python -m train_viewmaker --data data/two_labels/photo --encoder resnet18 --output runs/two_labels
     python -m linear_eval --data data/two_labels/digit --encoder runs/two_labels/encoder.pth --output digit.json
 
 photo/ has the classes of the photos, digit/ the digits; below both lie the same files. Expert views may hide what a

@@ -86,9 +86,9 @@ def load_examples(root: Path | str) -> Examples:
     if not is_examples(root):
         raise UserError(f"{root} holds no prepared examples ({TABLE}); see python -m datasets.sound --help and "
                         "python -m datasets.sensors --help")
-    with open(root / TABLE, newline="", encoding="utf-8") as file:
-        header, *lines = csv.reader(file)
     try:
+        with open(root / TABLE, newline="", encoding="utf-8") as file:
+            header, *lines = csv.reader(file)
         array = np.load(root / ARRAY, mmap_mode="r")
         table = {name: np.array(column) for name, column in zip(header, zip(*lines, strict=True), strict=True)}
     except (FileNotFoundError, ValueError, EOFError):

@@ -115,16 +115,21 @@ def main() -> int:
     task = load_task(args.data, args.task)
     if not task.val.paths:
         raise UserError(f"{args.data} holds no images, which corruptions are for")
+    for option in ("corruptions", "val_limit", "corruption_seed", "frost"):
+        if args.published and getattr(args, option) != p.get_default(option):
+            raise UserError(f"--{option.replace('_', '-')} is for corruptions made here, and --published FOLDER is "
+                            "measured as it is; leave one out")
     listed, failed = entries(args.encoders, args.layer, args.random_inits, device, args.precision)
     limit = task.limit(args.train_limit)
     if args.published:
         facts, also = from_arrays(task, args.published, device)
     else:
         facts, also = made_here(task, args.corruptions, args.corruption_seed, args.val_limit, args.frost, device)
+    identities = [identity(task, each.row, args.protocol, limit, each.seed) for each in listed]  # refuses before work
     done = 0
     args.output.mkdir(parents=True, exist_ok=True)
-    for each in listed:
-        expected = {**identity(task, each.row, args.protocol, limit, each.seed), "corruptions": facts}
+    for each, known in zip(listed, identities, strict=True):
+        expected = {**known, "corruptions": facts}
         train = expected["counts"]["train"]
         path = args.output / f"{each.name}-seed-{each.seed}-{args.protocol}-{train}-corrupted.json"
         try:

@@ -83,7 +83,7 @@ def test_what_evaluates_finds_it_and_what_trains_leaves_it_alone(command, tmp_pa
 def test_what_is_no_such_encoder_is_removed_and_can_be_had_anew(server, command, refuses, alexnet, moco, tmp_path):
     code = saved(Path("not only tensors"))
     for wrong, match in ((b"<html>Not found</html>", "is not a"), (alexnet[:-100], "is not a complete checkpoint"),
-                         (saved({"a": torch.zeros(1)}), "holds neither a SmallAlexNet nor a ResNet-50"),
+                         (saved({"a": torch.zeros(1)}), "is no SmallAlexNet, ResNet-18 or ResNet-50"),
                          (saved({"state_dict": [1]}), "is not a state dict of tensors"),
                          (bytes([*alexnet[:20_000], alexnet[20_000] ^ 1, *alexnet[20_001:]]), "is damaged, in .*data"),
                          (alexnet.replace(b"PK\1\2\0\0\0\0", b"PK\1\2\0\0\x40\0"), "is not .* zip file version"),

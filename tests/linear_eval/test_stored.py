@@ -63,6 +63,16 @@ def test_shares_of_the_labels_and_one_subject(data):
     user_error("have one class or none", load_task, data, labels="voice", only="voice=bob")
 
 
+def test_subjects_that_are_in_one_split_only_are_no_task(tmp_path):
+    listed = [Example(f"{k}", "test" if k > 5 else "train", (("up", "no")[k % 2], f"subject{k // 2}"))
+              for k in range(8)]
+    write_examples(tmp_path / "data", "gait", "sensors", "a test", ("class", "subject"), listed,
+                   lambda part: torch.zeros(len(part), 2, 8, 8))
+    assert load_task(tmp_path / "data").classes == ["no", "up"]
+    user_error("no class of gait-subject is both trained on and measured", load_task, tmp_path / "data",
+               labels="subject")
+
+
 def test_features_of_an_encoder_are_kept_and_taken_at_any_layer(data, tmp_path):
     task = load_task(data)
     model = ResNet18(channels=2, width=0.125).initialize(0).eval()

@@ -85,6 +85,20 @@ def test_dct_is_orthonormal_and_scipys(size):
     torch.testing.assert_close(matrix.T @ (matrix @ x @ matrix.T) @ matrix, x, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("spectral", [False, True])
+def test_under_autocast_perturbations_and_the_dct_stay_float32(spectral):
+    ours = Viewmaker(1, 0.05, width=0.1, blocks=1, spectral=spectral).initialize(0)
+    x, seen = inputs(1, 1, 8, 12), []
+    ours.down.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0][:, :1]))
+    with torch.autocast("cpu", torch.bfloat16):
+        delta = ours(x, noise_of(ours, x)).detach()
+    assert delta.dtype == torch.float32
+    if spectral:
+        np.testing.assert_allclose(seen[0], scipy.fft.dctn(x.numpy(), norm="ortho", axes=(2, 3)), atol=1e-5)
+    spent = scipy.fft.dctn(delta.numpy(), norm="ortho", axes=(2, 3)) if spectral else delta.numpy()
+    assert np.abs(spent).mean() == pytest.approx(0.05, rel=2e-3)
+
+
 def test_bad_values_are_one_line():
     for side in (0, 4, 30, 33):
         user_error(f"divisible by 4, not {side}", check_side, side)

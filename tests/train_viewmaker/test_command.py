@@ -64,6 +64,7 @@ def test_endless_images(command, refuses, tmp_path):
     (["--budget", "nan"], "budget must be above 0"), (["--view_width", "0"], "viewmaker's width must lie"),
     (["--width", "0"], "encoder's width must lie"), (["--temperature", "0"], "--temperature must be above 0"),
     (["--size", "12"], "a small_alexnet takes --size 16 and more, not 12"),
+    (["--views", "expert", "--expert", "waveform"], "--expert waveform is for sound"),
     (["--views", "hard", "--spectral"], "--spectral is for learned views, and --views hard"),
     (["--views", "none", "--scheme", "two-pass"], "--scheme is for learned views"),
     (["--lr", "1e25"], "became (nan|inf) at step")])

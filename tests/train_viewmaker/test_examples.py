@@ -50,7 +50,8 @@ def test_larger_encoders_are_read_again(command, data, tmp_path, encoder):
 
 
 @pytest.mark.parametrize(("more", "said"), [
-    (["--resize", "32"], "--resize is for images"), (["--size", "32"], "--size is for images"),
+    (["--resize", "32"], "--resize is for images"), (["--mix", "other"], "--mix is for images"),
+    (["--size", "32"], "--size is for images"),
     (["--encoder", "resnet50"], "a resnet50 has width 1"),
     (["--encoder", "small_alexnet"], "3 channels, not 2; pass --encoder resnet18"),
     (["--views", "expert", "--expert", "waveform"], "has no waveform views")])

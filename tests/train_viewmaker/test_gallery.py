@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tarfile
 
 import numpy as np
 import pytest
@@ -51,6 +52,18 @@ def test_pictures_of_a_run(command, refuses, tmp_path, image_folder):
     refuses("has no viewmaker", tmp_path / "expert", "--data", image_folder)
     (tmp_path / "config.json").write_text(json.dumps({"teacher": "efficientnet-lite0", "size": 32, "data": {}}))
     refuses("is no run of train_viewmaker", tmp_path, "--data", image_folder)
+
+
+def test_pictures_of_a_run_on_a_mixture_of_shards(command, tmp_path, image_folder):
+    mixture = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        with tarfile.open(tmp_path / name / "0.tar", "w") as shard:
+            shard.add(image_folder, "images")
+        mixture += ["--data" if name == "one" else "--mix", str(tmp_path / name)]
+    mixture += ["--workers", "1"]
+    train_command(TRAINER, [*mixture, *ARGUMENTS, "--steps", "1", "--output", str(tmp_path / "run")])
+    assert "wrote gallery.png" in command(tmp_path / "run", *mixture, "--images", 1, "--noises", 1)[-1]
 
 
 def test_pictures_of_a_run_on_sensors(command, refuses, tmp_path, image_folder):

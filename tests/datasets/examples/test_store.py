@@ -61,6 +61,9 @@ def test_what_cannot_be_probed(tmp_path):
     user_error("prepare it again with --waveforms", load_examples(tmp_path / "toy").waveforms)
     np.save(tmp_path / "toy/examples.npy", np.zeros((9, 2, 4, 4), np.float32))
     user_error("is damaged: examples.npy and examples.csv do not fit", load_examples, tmp_path / "toy")
+    write(tmp_path / "other")
+    (tmp_path / "other/examples.csv").write_bytes(b"")
+    user_error("is damaged: examples.npy and examples.csv do not fit", load_examples, tmp_path / "other")
 
 
 def test_a_fifth_of_each_group_is_held_out():

@@ -15,7 +15,7 @@ from linear_eval.robustness.__main__ import main as tables
 from linear_eval.robustness.__main__ import mean_error
 from linear_eval.robustness.corrupted import Clean, Made, view_before
 from linear_eval.robustness.measure import main as measure
-from models import random_encoder, save_encoder
+from models import ResNet18, random_encoder, save_encoder
 
 COLOURS = {"blue": (80, 80, 170), "red": (170, 80, 80)}
 
@@ -98,6 +98,14 @@ def test_published_arrays(photos, call, tmp_path):
     assert "mean error of 1 corruptions" in call(tables, tmp_path / "a", "--output", tmp_path / "out")
     said = measured(call, photos, tmp_path / "b", "--published", folder, code=1)
     assert "photos has other classes than airplane, automobile" in said and not (tmp_path / "b").exists()
+    said = measured(call, photos, tmp_path / "b", "--published", folder, "--data", cifar, "--val-limit", 5, code=1)
+    assert "--val-limit is for corruptions made here" in said
+
+
+def test_an_encoder_that_does_not_fit_is_refused_before_any_row_is_measured(photos, call, tmp_path):
+    save_encoder(ResNet18(channels=1, width=0.125).initialize(0), tmp_path / "sound.pth")
+    said = measured(call, photos, tmp_path / "a", "--encoders", tmp_path / "sound.pth", code=1)
+    assert "sound is not made for images" in said and not (tmp_path / "a").exists()
 
 
 def test_what_is_refused(photos, call, tmp_path):
