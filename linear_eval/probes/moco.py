@@ -6,13 +6,12 @@ accuracy on the middle 224×224 at 256, after the last epoch. Weights begin as N
 """
 
 import torch
-from torchvision import transforms
 
 from linear_eval.probes.paper import DECAY_AT, EPOCHS, Recipe
 
 SIZE, BATCH_SIZE, LEARNING_RATE, MOMENTUM, DECAY = 224, 256, 30.0, 0.9, 0.1
 MOCO = Recipe(
-    SIZE, transforms.Compose([transforms.RandomResizedCrop(SIZE), transforms.RandomHorizontalFlip()]), BATCH_SIZE,
+    SIZE, BATCH_SIZE,
     lambda parameters: torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM), DECAY,
     {"optimizer": "SGD", "lr": LEARNING_RATE, "momentum": MOMENTUM, "weight_decay": 0, "epochs": EPOCHS,
      "batch_size": BATCH_SIZE, "decay": DECAY, "decay_at": list(DECAY_AT)}, deviation=0.01)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -28,7 +27,6 @@ from utils.cli import UserError
 from utils.progress import Progress
 from utils.seeding import permutation, stable_key
 
-SIZE = SMALL_VIEW.size
 EPOCHS = 100
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
@@ -38,10 +36,11 @@ DECAY = 0.2
 SAVE_EVERY = 60  # seconds, or an epoch if that takes longer
 SETTINGS = {"optimizer": "Adam", "lr": LEARNING_RATE, "betas": list(BETAS), "epochs": EPOCHS, "batch_size": BATCH_SIZE,
             "decay": DECAY, "decay_at": list(DECAY_AT)}
-TRAIN_VIEW = transforms.Compose([
-    transforms.RandomResizedCrop(SIZE, scale=(0.08, 1)),
-    transforms.RandomHorizontalFlip(),
-])
+
+
+def random_crops(size: int) -> transforms.Compose:
+    """The training view of a PIL image, at `size` × `size` pixels."""
+    return transforms.Compose([transforms.RandomResizedCrop(size, scale=(0.08, 1)), transforms.RandomHorizontalFlip()])
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,6 @@ class Recipe:
     """How a linear layer is trained on random views."""
 
     size: int  # height and width of views, in pixels
-    view: Callable[[Image], Image]
     batch_size: int
     optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     decay: float  # of the rate, at DECAY_AT
@@ -57,7 +55,7 @@ class Recipe:
     deviation: float | None = None  # of initial weights, with biases 0; None: nn.Linear's default
 
 
-PAPER = Recipe(SIZE, TRAIN_VIEW, BATCH_SIZE, lambda p: torch.optim.Adam(p, lr=LEARNING_RATE, betas=BETAS), DECAY,
+PAPER = Recipe(SMALL_VIEW.size, BATCH_SIZE, lambda p: torch.optim.Adam(p, lr=LEARNING_RATE, betas=BETAS), DECAY,
                SETTINGS)
 
 
@@ -67,9 +65,8 @@ class RandomViews(Dataset):
     A pure function of (seed, item), so the number of workers changes nothing.
     """
 
-    def __init__(self, paths: Sequence[Path], labels: np.ndarray, seed: int,
-                 view: Callable[[Image], Image] = TRAIN_VIEW):
-        self.paths, self.labels, self.seed, self.view = paths, labels, seed, view
+    def __init__(self, paths: Sequence[Path], labels: np.ndarray, seed: int, size: int = PAPER.size):
+        self.paths, self.labels, self.seed, self.view = paths, labels, seed, random_crops(size)
 
     def __getitem__(self, item: int) -> tuple[Tensor, int]:
         i = item % len(self.paths)
@@ -131,7 +128,7 @@ def train_linear(features: Features, paths: Sequence[Path], labels: np.ndarray, 
     features: what the frozen encoder makes of a batch; paths, labels (int64 [N]): the training images. Order and crops
     are functions of `seed`.
     """
-    dataset = RandomViews(paths, labels, seed, recipe.view)
+    dataset = RandomViews(paths, labels, seed, recipe.size)
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = permutation(stable_key("probe order", seed), epoch, len(paths)) + epoch * len(paths)

@@ -1,5 +1,6 @@
 """How an accuracy is measured: an object a protocol. To add one, write its `fit` and list it in PROTOCOLS."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class Problem:
 
 class Paper:
     """A linear layer trained by Adam on random crops for 100 epochs: the authors' small-scale protocol (Baradad et al.
-    2021, appendix and released code). For encoders of 64×64 images; see `probes.paper`."""
+    2021, appendix and released code). Crops have the size that the encoder sees, at most 64×64; see `probes.paper`."""
 
     name, recipe = "paper", paper.PAPER
 
@@ -50,21 +51,22 @@ class Paper:
             decode(problem.paths[start : start + 1024])  # a corrupt file ends this now, in one line, not in a worker
         linear = paper.train_linear(problem.row.features, problem.paths, problem.labels.cpu().numpy(),
                                     problem.classes, problem.seed, problem.device, default_workers(),
-                                    recipe=self.recipe, state=problem.state)
+                                    recipe=dataclasses.replace(self.recipe, size=problem.row.view.size),
+                                    state=problem.state)
         return lambda features: linear(features).argmax(1), self.recipe.settings
 
     def check(self, row: Row) -> None:
         """Raises UserError for a row that the protocol is not defined for."""
-        size = self.recipe.size
-        if row.view.size != size:
-            raise UserError(f"protocol {self.name} takes random crops of {size}×{size} pixels; {row.name} sees "
-                            f"{row.view.size}×{row.view.size}: use --protocol cached or knn")
+        largest, size = self.recipe.size, row.view.size
+        if size > largest:
+            raise UserError(f"protocol {self.name} takes random crops of at most {largest}×{largest} pixels; "
+                            f"{row.name} sees {size}×{size}: use another --protocol")
 
 
 class MocoLinear(Paper):
     """A linear layer trained by SGD on random crops for 100 epochs: the protocol of MoCo (He et al. 2020, section 4.1),
-    by which the paper's and the follow-up's ResNet-50 were measured. For encoders of 224×224 images; see
-    `probes.moco`."""
+    by which the paper's and the follow-up's ResNet-50 were measured. Crops have the size that the encoder sees, at most
+    224×224; see `probes.moco`."""
 
     name, recipe = "moco-linear", MOCO
 

@@ -38,7 +38,7 @@ def test_uses_the_papers_settings(task, monkeypatch):
     train_linear(mean_colours, paths, labels, 3, seed=0, device=CPU)
     assert (used["lr"], used["betas"], used["batch_size"]) == (1e-3, (0.5, 0.999), 128)
     assert used["rates"] == [1e-3] * 60 + [2e-4] * 20 + [4e-5] * 20
-    crop, flip = paper.TRAIN_VIEW.transforms
+    crop, flip = paper.random_crops(PAPER.size).transforms
     assert (crop.size, crop.scale, flip.p) == ((64, 64), (0.08, 1), 0.5)
 
 
