@@ -94,6 +94,8 @@ for part in "$@"; do
     hold)
         for d in $KEY; do
             for weight in 1 5 20; do student "$d" "$(named "$d")-hold-$weight" "${photos[@]}" --hold_w $weight; done
+            STEPS=$((3 * STEPS)) student "$d" "$(named "$d")-long" "${photos[@]}"
+            STEPS=$((3 * STEPS)) student "$d" "$(named "$d")-hold-5-long" "${photos[@]}" --hold_w 5 --hold_share 0.5
         done
         ;;
     labels)
