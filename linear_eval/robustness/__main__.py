@@ -114,7 +114,7 @@ def figure(found: Accuracies, clean: Mapping[RowKey, np.ndarray], names: Sequenc
         left.plot(range(6), by_severity, marker="o", markersize=3, label=label(row, rows))
     left.set_xlabel("severity (0: clean)")
     left.set_ylabel("accuracy (%)")
-    left.legend(fontsize=7, frameon=False)
+    left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=7, frameon=False)
     left.spines[["top", "right"]].set_visible(False)
     means = np.array([found[row].mean((0, 2)) for row in rows])
     right.imshow(means, aspect="auto", cmap="viridis")

@@ -210,7 +210,7 @@ def figure(rows: Sequence[Row], path: Path) -> bool:
     kinds = sorted({kind for kind, name in lines if "authors" not in name})
     if not kinds:
         return False
-    chart, panels = plt.subplots(1, len(kinds), figsize=(5.5 * len(kinds), 3.8), squeeze=False)
+    chart, panels = plt.subplots(1, len(kinds), figsize=(5.5 * len(kinds), 4.8), squeeze=False)
     for panel, kind in zip(panels[0], kinds, strict=True):
         for (which, name), points in sorted(lines.items()):
             if which == kind:
@@ -221,7 +221,7 @@ def figure(rows: Sequence[Row], path: Path) -> bool:
         panel.set(xlabel={"mask": "share of pixels masked", "noise": "sigma of noise"}[kind], ylabel="top-1, %",
                   ylim=(0, None))
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=7, frameon=False)
     chart.tight_layout()
     save_figure(chart, path)
     plt.close(chart)
