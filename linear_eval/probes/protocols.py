@@ -60,7 +60,7 @@ class Paper:
         largest, size = self.recipe.size, row.view.size
         if size > largest:
             raise UserError(f"protocol {self.name} takes random crops of at most {largest}×{largest} pixels; "
-                            f"{row.name} sees {size}×{size}: use another --protocol")
+                            f"{row.name} sees {size}×{size}: use --protocol cached or knn")
 
 
 class MocoLinear(Paper):

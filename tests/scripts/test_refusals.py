@@ -5,7 +5,7 @@ import pytest
 from .test_scripts import ROOT, bash
 
 
-@pytest.mark.parametrize(("ends", "message"), [("exit 0", "told no steps a second of none views on photos"),
+@pytest.mark.parametrize(("ends", "message"), [("exit 0", "told no steps a second of learned views on photos"),
                                                ("echo error: no room >&2; exit 1", "error: no room")])
 def test_a_speed_that_is_not_measured_stops_the_study(tmp_path, ends, message):
     """Python is replaced by what ends so, without a word of steps."""
