@@ -15,6 +15,7 @@
 #   NOISE=dead_leaves-mixed    the noise set, empty for none
 #   ARMS="none expert learned both hard"                   BUDGETS="0.0125 0.025 0.1 0.2 0.4"    beside 0.05
 #   IMAGES=10000 STEPS=600 LIMIT=10000                     smaller for a trial; LIMIT: training images of the probe
+#   CORRUPTED=1000        photos that are measured corrupted
 #   SOUND=                folder of the Free Spoken Digit Dataset, for the part sound; sensors needs the package aeon
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -23,7 +24,8 @@ help_if_asked "$@"
 OUT="${OUT:-runs/viewmaker}" SEEDS="${SEEDS:-0 1 2}" PARTS="${PARTS:-steps time budgets labels}" NOISE="${NOISE-dead_leaves-mixed}"
 RESULTS="${RESULTS:-$OUT/results}" ARMS="${ARMS:-none expert learned both hard}"
 BUDGETS="${BUDGETS-0.0125 0.025 0.1 0.2 0.4}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-600}" SOUND="${SOUND:-}" LIMIT="${LIMIT:-10000}"
-check_counts IMAGES STEPS LIMIT
+CORRUPTED="${CORRUPTED:-1000}"
+check_counts IMAGES STEPS LIMIT CORRUPTED
 [[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
 for arm in $ARMS; do
     [[ "$arm" =~ ^(none|expert|learned|both|hard)$ ]] ||
@@ -52,7 +54,8 @@ train_one() {
 # SET: the folder of photos, or of noise.
 folder() { if [[ "$1" == photos ]]; then echo "$PHOTOS"; else echo "$OUT/images/$1"; fi; }
 
-# SET ARM: steps a second, measured once, so leave the machine alone meanwhile. Within $(...) nothing else stops at what fails.
+# SET ARM: steps a second, measured once, so leave the machine alone meanwhile. Within $(...) nothing but `exit` stops at
+# what fails.
 speed() {
     local file="$OUT/speed/$1-$2" measured
     if [[ ! -s "$file" ]]; then
@@ -121,7 +124,7 @@ compare_arms() {
         probe "$name" --data "$PHOTOS" --train-limit "$LIMIT" --output "$RESULTS/$name"
         run linear_eval.report "$RESULTS/$name" --baseline "${ARMS%% *}" --output "$RESULTS/$name"
         run linear_eval.robustness.measure --data "$PHOTOS" --encoders "$OUT/runs/$name" --train-limit "$LIMIT" \
-            --val-limit 1000 --random-inits 3 --features "$OUT/features" --output "$RESULTS/$name-corrupted"
+            --val-limit "$CORRUPTED" --random-inits 3 --features "$OUT/features" --output "$RESULTS/$name-corrupted"
         run linear_eval.robustness "$RESULTS/$name-corrupted" --output "$RESULTS/$name-corrupted"
     done
 }

@@ -15,12 +15,6 @@ from tests.files import user_error
 
 
 @pytest.fixture
-def folder(tmp_path, make_images):
-    """Twelve images of 40×40 of one's own to change."""
-    return make_images(tmp_path / "set", 12)
-
-
-@pytest.fixture
 def packings(monkeypatch) -> list:
     """One entry for each time an array is really made."""
     calls, pack = [], packed._pack

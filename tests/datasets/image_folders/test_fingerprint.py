@@ -12,12 +12,6 @@ from tests.files import user_error
 
 
 @pytest.fixture
-def folder(tmp_path, make_images):
-    """Twelve images of one's own to change."""
-    return make_images(tmp_path / "set", 12)
-
-
-@pytest.fixture
 def read(monkeypatch) -> list:
     """The files whose contents are read."""
     files, real = [], fingerprint._sha256
