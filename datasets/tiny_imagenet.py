@@ -11,6 +11,7 @@ and not to be passed on.
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def write_tiny_imagenet(root: Path | str, classes: int = ALL, archive: Path | No
 
     archive: the published zip file; without it, it is downloaded to `root`/download, and stays there. A stopped run
     goes on where it was: a split appears under its name when it is whole, the record (with the names of the classes)
-    after both. Raises UserError if the archive cannot be had, is another file or lacks images that it lists, or if
-    `root` holds something else or is being written by someone else.
+    after both. An archive that lists fewer images than the published one gives a warning on stderr and a record with
+    complete false. Raises UserError if the archive cannot be had, is another file or lacks images that it lists, or if
+    `root` holds something else, such as the beginning of other classes, or is being written by someone else.
     """
     root, name = Path(root), name_of(classes)
     record, download = root / RECORD, root / "download"
@@ -60,8 +62,12 @@ def write_tiny_imagenet(root: Path | str, classes: int = ALL, archive: Path | No
         for split, files in splits.items():
             copy_split(root, split, files)
         counts = {split: len(files) for split, files in splits.items()}
-        whole = counts == {split: classes * count for split, count in COUNTS.items()}
-        write_json(record, make_record(name, "Tiny-ImageNet", counts, complete=whole, classes=names, **source))
+        published = {split: classes * count for split, count in COUNTS.items()}
+        if counts != published:
+            found = ", ".join(f"{counts[split]:,} of {published[split]:,} {split} images" for split in COUNTS)
+            print(f"warning: the archive is not all of Tiny-ImageNet: {found}, {len(names)} of {classes} classes",
+                  file=sys.stderr)
+        write_json(record, make_record(name, "Tiny-ImageNet", counts, counts == published, classes=names, **source))
         shutil.rmtree(content)
 
 
@@ -92,6 +98,9 @@ def labelled(content: Path, classes: int) -> tuple[dict[str, dict[str, Path]], d
     home = homes[0]
     wnids = (home / "wnids.txt").read_text(errors="replace").split()
     chosen = sorted(filter(str.isalnum, wnids))[:: ALL // classes]  # what else is there could leave the folder
+    if not chosen:
+        raise UserError(f"{home / 'wnids.txt'} names no classes: the archive is not Tiny-ImageNet; remove {content} "
+                        "and pass another --archive")
     splits: dict[str, dict[str, Path]] = {"train": {}, "val": {}}
     for wnid in chosen:
         folder = home / "train" / wnid / "images"
@@ -116,8 +125,11 @@ def columns(path: Path) -> list[tuple[str, str]]:
 
 
 def copy_split(root: Path, split: str, files: dict[str, Path]) -> None:
-    """Copy what is missing of a split, and give it its name when it is whole."""
+    """Copy what is missing of a split, and give it its name when it is whole. Raises UserError for one that was begun
+    with other classes."""
     folder = place(root, split)
+    if folder.is_dir() and {path.name for path in folder.iterdir()} - {name.partition("/")[0] for name in files}:
+        raise UserError(f"{folder} was begun with other classes; remove it, or choose another --output")
     with Progress(len(files), f"writing {root / split}", "images") as progress:
         for name, source in files.items():
             path = folder / name

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import sys
 
 import numpy as np
@@ -47,13 +48,15 @@ def archive(tmp_path):
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, end):
-    """Runs `python -m datasets.small_photos tiny_imagenet *arguments`, for two classes in place of a hundred."""
+    """Runs `python -m datasets.small_photos tiny_imagenet *arguments`, for two classes in place of a hundred; without
+    the warning that this is not all of the set."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         name = [] if "cifar10" in arguments else ["tiny_imagenet"]
         monkeypatch.setattr(sys, "argv", ["small_photos", *name, *map(str, arguments)])
-        return end(small_photos.main)
+        code, out, err = end(small_photos.main)
+        return code, out, re.sub("warning: the archive is not all of Tiny-ImageNet: .*\n", "", err)
 
     return call
 
@@ -88,6 +91,11 @@ def test_every_second_class(command, archive, tmp_path, refuses):
     refuses("holds other files", "--output", "data/tiny_imagenet-100", "--archive", archive)
 
 
+def test_an_archive_of_fewer_images_is_named(archive, tmp_path, capsys):
+    tiny_imagenet.write_tiny_imagenet(tmp_path / "out", 100, archive)
+    assert "6 of 50,000 train images, 4 of 5,000 val images, 2 of 100 classes" in capsys.readouterr().err
+
+
 def test_a_download_is_checked_and_resumed(server, command, refuses, tmp_path, monkeypatch):
     body = zipped(members())
     monkeypatch.setattr(tiny_imagenet, "URL", server.url + PATH)
@@ -102,7 +110,7 @@ def test_a_download_is_checked_and_resumed(server, command, refuses, tmp_path, m
     assert any(server.asked)  # a range
 
 
-def test_a_stopped_run_goes_on(command, archive, tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on(command, refuses, archive, tmp_path, monkeypatch):
     root, write = tmp_path / "data/tiny_imagenet", tiny_imagenet.write_bytes
     left = iter(range(14))  # in the second split
 
@@ -118,6 +126,7 @@ def test_a_stopped_run_goes_on(command, archive, tmp_path, monkeypatch):
     assert (root / "train").is_dir() and not (root / "val").exists() and not (root / RECORD).exists()
     begun = {path.stat().st_ino for path in root.glob("*/n*/*.JPEG")} | {
         path.stat().st_ino for path in (root / ".val").glob("n*/*.JPEG")}
+    refuses("begun with other classes", "--classes", 100, "--archive", archive, "--output", root)
     command("--archive", archive)
     check(root, sorted(WNIDS))
     assert len(begun) == 14 and begun <= {path.stat().st_ino for path in root.rglob("*.JPEG")}
@@ -130,6 +139,11 @@ def test_a_stopped_run_goes_on(command, archive, tmp_path, monkeypatch):
 def test_archives_that_lack_something(gone, said, archive, refuses):
     archive.write_bytes(zipped({name: data for name, data in members().items() if not name.startswith(TOP + gone)}))
     refuses(said, "--archive", archive)
+
+
+def test_an_archive_without_classes(archive, refuses):
+    archive.write_bytes(zipped(members() | {TOP + "wnids.txt": b"\n"}))
+    refuses("wnids.txt names no classes: the archive is not Tiny-ImageNet", "--archive", archive)
 
 
 def test_other_mistakes(archive, refuses, tmp_path):
