@@ -77,7 +77,8 @@ def colour_in(labels: np.ndarray, shades: np.ndarray, textures: np.ndarray, wind
     shadow_x, shadow_y: the way to what casts the longest shadow, in pixels. darkness: of full shadow, 0..1.
     """
     size, side = len(labels), textures.shape[1]
-    layer, last, period = np.zeros((4, size, size), np.float32), np.float32(side - 1), np.float32(2 * (side - 1))
+    layer, last = np.zeros((4, size, size), np.float32), np.float32(side - 1)
+    period = max(np.float32(2) * last, np.float32(1))  # of a texture of one pixel, too
     for y in range(size):
         for x in range(size):
             leaf = labels[y, x]

@@ -19,6 +19,10 @@ def test_images_do_not_depend_on_the_request():
     assert not np.array_equal(Leaves(resolution=24, seed=1).render([0]), together[-1:])
 
 
+def test_images_of_one_pixel():
+    assert Leaves(resolution=1).render(range(8)).shape == (8, 1, 1, 3)
+
+
 def test_radii_have_density_r_to_the_minus_3():
     leaves = random_leaves(generator(1, 0), 3000, 100, 0.05, 0.8)
     radii = leaves[:, 2] / 100
