@@ -27,6 +27,7 @@ from numba import njit
 
 from datasets.image_folders.encode import rendered
 from generators.mixture import Mixture
+from generators.named import needs
 from generators.own.colour import exposed
 from generators.process import check, option, stream_key
 from utils.cli import UserError
@@ -117,6 +118,9 @@ class Composite:
         check(self)
         if not 0 <= self.chance <= 1:
             raise UserError(f"chance must lie between 0 and 1, not {self.chance:g}")
+        for name in (part.partition("=")[0] for part in self.components.split()):
+            if needs(name, "encoder"):
+                raise UserError(f"component {name!r} needs an encoder, which composites do not take; leave it out")
         self.mixture  # noqa: B018  (refuses what it does not know)
 
     @property

@@ -91,6 +91,7 @@ def test_composites_of_composites():
 @pytest.mark.parametrize("parameters, said", [
     ({"components": ""}, "--components"), ({"components": "own-masks=0.5"}, "sum to 0.5"),
     ({"components": "own-masks=1", "how": "xor"}, "how must be one of mask, mean"),
+    ({"components": "feature_vis-dead_leaves=1"}, "needs an encoder, which composites do not take"),
     ({"components": "own-masks=1", "chance": 1.5}, "chance must lie between 0 and 1, not 1.5"),
     ({"components": "own-masks=1", "chance": float("nan")}, "chance must lie between"),
     ({"components": "own-masks=1", "resolution": 0}, "resolution must lie")])
