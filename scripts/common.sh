@@ -5,7 +5,8 @@
 #   use_python requirements.txt     sets PYTHON
 #   help_if_asked "$@"              prints the comment the script opens with, and ends, if --help is among its arguments
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
-#   check_counts VARIABLE ...       fails if one holds anything but whole numbers of at least 1; it may be empty
+#   check_counts VARIABLE ...       fails if one holds anything but a whole number of at least 1, or several where it is
+#                                   called LIMITS; it may be empty
 #   check_datasets NAME ...         fails unless each is a named dataset
 #   train_short MODULE [ARG ...]    runs a trainer by the recipe of docs/study.md
 set -euo pipefail
@@ -77,9 +78,10 @@ train_short() {
 }
 
 check_counts() {
-    local name
+    local name more
     for name in "$@"; do
-        [[ "${!name:-}" =~ ^([1-9][0-9]*(\ +[1-9][0-9]*)*)?$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
+        [[ "$name" == LIMITS ]] && more='( +[1-9][0-9]*)*' || more=''
+        [[ "${!name:-}" =~ ^([1-9][0-9]*$more)?$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
     done
 }
 

@@ -2,7 +2,8 @@
 # What moves the ranking of noise sets, and what teaches most in short runs? One thing changed at a time: steps, layer of
 # the probe, width, pixels of the StyleGANs, any option of train_align_uniform. By default six sets that agree and disagree
 # most with the paper. Encoders are an eighth wide, so that four times the steps stay cheap: VARIANTS=steps-2400 on
-# Tiny-ImageNet agrees best with the paper, and ranks new sets in minutes. All of it takes an hour or two on a CPU;
+# Tiny-ImageNet agrees best with the paper, and ranks new sets in minutes. Writes a table of all sets (table.md), and
+# one of the paper's beside the paper (ranking.md) where there are three. All of it takes an hour or two on a CPU;
 # resumes run by run.
 #
 #   bash scripts/studies/ranking.sh FOLDER              # photos, with train/<class>/ and val/<class>/
@@ -12,7 +13,7 @@
 #   OUT=runs/ranking      folder of images and runs        RESULTS=$OUT/results    result files and tables
 #   SETS="a b"            noise sets
 #   VARIANTS="steps-600 ..."      what is changed: OPTION-VALUE of the trainer, or of several, as optimizer-adamw+half_size-0
-#   IMAGES=10000 LIMIT=10000      smaller for a trial; LIMIT: training images of the probes
+#   IMAGES=10000 LIMIT=10000      smaller for a trial, IMAGES at least 125; LIMIT: training images of the probes
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -48,6 +49,7 @@ for variant in $VARIANTS; do
         train_short train_align_uniform --data "$OUT/images-$pixels/$name" --output "$OUT/runs/$variant/$name/seed-0" \
             --half_size 0.9 --width 0.125 --steps 600 "${options[@]}"
     done
+    [[ -d "$OUT/runs/$variant" ]] || continue # pixels-256 without a StyleGAN
     for task in "$@"; do
         for layer in $layers; do
             for protocol in cached knn; do
@@ -59,5 +61,6 @@ for variant in $VARIANTS; do
     done
 done
 for folder in "$RESULTS"/*/; do
+    run linear_eval.report "$folder" --output "$folder"
     run linear_eval.ranking "$folder" --output "$folder"
 done

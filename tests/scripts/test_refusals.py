@@ -70,6 +70,8 @@ def test_a_speed_that_is_not_measured_stops_the_study(tmp_path, ends, message):
     ("studies/ranking", ["nowhere"], {}, "nowhere needs train/"),
     ("studies/ranking", [], {"VARIANTS": "colour-red"}, "there is no variant colour-red"),
     ("studies/ranking", [], {"VARIANTS": "steps-2+lr-x"}, "there is no variant steps-2+lr-x"),
+    ("studies/ranking", [], {"LIMIT": "10 20"}, "LIMIT=10 20 is not a count"),
+    ("studies/photos", [], {"STEPS": "1 2"}, "STEPS=1 2 is not a count"),
     ("cluster/slurm_array", ["--help"], {}, "this is for sbatch, whose task number is not set"),
     ("cluster/slurm_array", [], {"SLURM_ARRAY_TASK_ID": "99", "SLURM_SUBMIT_DIR": str(ROOT)}, "so no task 99"),
     ("cluster/slurm_moco", ["--help"], {}, "this is for sbatch; see the comment"),

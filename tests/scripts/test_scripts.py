@@ -136,11 +136,15 @@ def test_ranking_study_at_toy_size(tmp_path, make_images):
         for name in ("cat", "dog"):
             make_images(tmp_path / "photos" / split / name, count, (32, 32), seed=len(name) + count)
     sets = ["stylegan-oriented", "stylegan-highfreq", "dead_leaves-squares"]
-    environment = {"OUT": "out", "SETS": " ".join(sets), "VARIANTS": "steps-2 pixels-256+steps-2", "IMAGES": "130",
-                   "LIMIT": "20"}
+    environment = {"OUT": "out", "SETS": " ".join([*sets, "own-programs"]), "VARIANTS": "steps-2 pixels-256+steps-2",
+                   "IMAGES": "130", "LIMIT": "20"}
     done = bash(ROOT / "scripts/studies/ranking.sh", "photos", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
+    assert "own-programs" in (tmp_path / "out/results/steps-2-fc6/table.md").read_text()  # the paper has no such set
     table = (tmp_path / "out/results/steps-2-fc6/ranking.md").read_text()
     assert all(name in table for name in sets)
     larger = {path.name for path in (tmp_path / "out/runs/pixels-256+steps-2").iterdir()}
     assert larger == {"stylegan-oriented", "stylegan-highfreq"}
+    environment |= {"OUT": "other", "RESULTS": "out/results", "SETS": "own-programs", "VARIANTS": "pixels-256"}
+    done = bash(ROOT / "scripts/studies/ranking.sh", "photos", cwd=tmp_path, **environment)
+    assert done.returncode == 0 and not (tmp_path / "other").exists(), done.stderr  # only StyleGANs have that variant
