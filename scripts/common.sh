@@ -5,8 +5,9 @@
 #   use_python requirements.txt     sets PYTHON
 #   help_if_asked "$@"              prints the comment the script opens with, and ends, if --help is among its arguments
 #   run MODULE [ARG ...]            runs one of our modules, from the caller's folder
-#   check_counts VARIABLE ...       fails if one holds anything but a whole number of at least 1, or several where it is
-#                                   called LIMITS; it may be empty
+#   check_counts VARIABLE ...       fails if one holds anything but a whole number of at least 1; it may be empty
+#   check_limits                    the same for LIMITS, which may hold several
+#   check_tasks FOLDER ...          fails unless each holds train/ and val/, and no two have one name
 #   check_datasets NAME ...         fails unless each is a named dataset
 #   train_short MODULE [ARG ...]    runs a trainer by the recipe of docs/study.md
 set -euo pipefail
@@ -78,11 +79,24 @@ train_short() {
 }
 
 check_counts() {
-    local name more
+    local name
     for name in "$@"; do
-        [[ "$name" == LIMITS ]] && more='( +[1-9][0-9]*)*' || more=''
-        [[ "${!name:-}" =~ ^([1-9][0-9]*$more)?$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
+        [[ "${!name:-}" =~ ^([1-9][0-9]*)?$ ]] || fail "$name=${!name} is not a count; pass 1 or more"
     done
+}
+
+check_limits() {
+    [[ "${LIMITS:-}" =~ ^([1-9][0-9]*(\ +[1-9][0-9]*)*)?$ ]] ||
+        fail "LIMITS=$LIMITS is not a list of counts, such as 1000 10000"
+}
+
+check_tasks() {
+    local task
+    for task in "$@"; do
+        [[ -d "$task/train" && -d "$task/val" ]] || fail "$task needs train/<class>/ and val/<class>/"
+    done
+    task="$(basename -a "${@:-none}" | sort | uniq -d | head -1)"
+    [[ -z "$task" ]] || fail "two folders are called $task, so their results would mix; rename one"
 }
 
 check_datasets() {

@@ -27,7 +27,8 @@ name="$1"
 shift
 [[ "$*" =~ ^(cpu|[0-9]+( [0-9]+)?|)$ && $# -eq "$(wc -w <<<"$*")" ]] ||
     fail "not understood: $*; pass the numbers of one or two GPUs, or cpu"
-check_counts SAMPLES RESOLUTION WORKERS LIMITS TRAIN_LIMIT
+check_counts SAMPLES RESOLUTION WORKERS TRAIN_LIMIT
+check_limits
 for variable in IMAGENET100 VTAB; do
     [[ -z "${!variable:-}" || -d "${!variable}" ]] || fail "$variable=${!variable} is not a folder; correct it, or leave \
 it out to pass over what is not prepared"

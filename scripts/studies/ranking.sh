@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # What moves the ranking of noise sets, and what teaches most in short runs? One thing changed at a time: steps, layer of
-# the probe, width, pixels of the StyleGANs, any option of train_align_uniform. By default six sets that agree and disagree
-# most with the paper. Encoders are an eighth wide, so that four times the steps stay cheap: VARIANTS=steps-2400 on
-# Tiny-ImageNet agrees best with the paper, and ranks new sets in minutes. Writes a table of all sets (table.md), and
-# one of the paper's beside the paper (ranking.md) where there are three. All of it takes an hour or two on a CPU;
-# resumes run by run.
+# the probe, width, pixels of the StyleGANs, any option of train_align_uniform; by default for six sets that agree and
+# disagree most with the paper. Encoders are an eighth wide, so that four times the steps stay cheap: VARIANTS=steps-2400
+# on Tiny-ImageNet agrees best with the paper, and ranks new sets in minutes. For each change a table of all sets
+# (table.md), and of the paper's beside the paper (ranking.md). All of it takes an hour or two on a CPU; resumes run by run.
 #
 #   bash scripts/studies/ranking.sh FOLDER              # photos, with train/<class>/ and val/<class>/
 #   bash scripts/studies/ranking.sh FOLDER FOLDER       # or of several tasks
@@ -12,7 +11,7 @@
 # Overrides from the environment:
 #   OUT=runs/ranking      folder of images and runs        RESULTS=$OUT/results    result files and tables
 #   SETS="a b"            noise sets
-#   VARIANTS="steps-600 ..."      what is changed: OPTION-VALUE of the trainer, or of several, as optimizer-adamw+half_size-0
+#   VARIANTS="steps-600 ..."      what is changed: OPTION-VALUE of the trainer, or several: optimizer-adamw+half_size-0
 #   IMAGES=10000 LIMIT=10000      smaller for a trial, IMAGES at least 125; LIMIT: training images of the probes
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -23,16 +22,14 @@ SETS="${SETS:-stylegan-oriented stylegan-highfreq dead_leaves-textures dead_leav
 VARIANTS="${VARIANTS:-steps-600 steps-200 steps-2400 width-0.25 pixels-256}"
 check_counts IMAGES LIMIT
 number='[0-9]*\.?[0-9]+'
-change="((steps|batch_size)-[1-9][0-9]*|pixels-(128|256)|(width|half_size|lr|weight_decay|temperature|unif_t|align_alpha)-$number"
-change+="|optimizer-(sgd|adamw|muon)|loss-nt-xent)"
+change="((steps|batch_size)-[1-9][0-9]*|width-0\.[0-9]*[1-9]|pixels-(128|256)|optimizer-(sgd|adamw|muon)|loss-nt-xent"
+change+="|(half_size|lr|weight_decay|temperature|unif_t|align_alpha)-$number)"
 for variant in $VARIANTS; do
     [[ "$variant" =~ ^$change(\+$change)*$ ]] ||
         fail "there is no variant $variant; they are like steps-2400 pixels-256 optimizer-adamw+half_size-0"
 done
 [[ $# -gt 0 ]] || fail "pass a folder of photos with train/<class>/ and val/<class>/"
-for task in "$@"; do
-    [[ -d "$task/train" && -d "$task/val" ]] || fail "$task needs train/<class>/ and val/<class>/"
-done
+check_tasks "$@"
 use_python requirements.txt
 # shellcheck disable=SC2086 # a list
 check_datasets $SETS
