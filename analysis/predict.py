@@ -92,6 +92,9 @@ def main() -> None:
     columns, rows = accuracies(args.accuracies, [one["name"] for one in sets]), quantities(real)
     if not columns:
         raise UserError(f"fewer than {FEWEST} of the measured sets have an accuracy; measure or train on more")
+    if set(columns) == {PAPER}:
+        print(f"warning: --accuracies holds fewer than {FEWEST} of the measured sets, so only the paper's figures stand "
+              "beside the measures", file=sys.stderr)
     args.output.mkdir(parents=True, exist_ok=True)
     found = {title: [cell(list(pairs(sets, of, means).values())) for means in columns.values()]
              for title, of in rows.items()}

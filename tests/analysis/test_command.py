@@ -101,7 +101,7 @@ def test_page_in_a_browser(place, arguments, command, tmp_path):
     assert (shown.max(2) - shown.min(2) > 100).mean() > 0.01  # figures and images, in colour; the text is grey
 
 
-def test_does_it_predict(place, command, refuses, tmp_path):
+def test_does_it_predict(ended, command, refuses, tmp_path):
     """Sets made up so that one measure orders accuracies and another does not."""
     names = ["stat-spectrum", "stat-wmm", "dead_leaves-mixed", "stylegan-oriented", "fractaldb", "mine"]
     base = {"kind": "analysis", "against": "photos", "images": 60, "pixels": 32, "against_sha256": "a", "dimensions": 9,
@@ -124,6 +124,10 @@ def test_does_it_predict(place, command, refuses, tmp_path):
     assert "+0.9" in distance  # 0.1 0.1 0.3 0.3 0.5 0.5: ties
     assert f"analysis.predict {tmp_path.name} --accuracies {tmp_path.name} --output out`" in lines[-1]
     assert (tmp_path / "out/prediction.png").stat().st_size > 1000 and (tmp_path / "out/prediction.html").is_file()
+    for name in names[:2]:
+        (tmp_path / f"result-{name}.json").unlink()
+    code, _, said = ended(predict, tmp_path, "--accuracies", tmp_path, "--output", tmp_path / "out")
+    assert code == 0 and "only the paper's figures" in said
     for name in names[:2]:
         (tmp_path / f"{name}.json").unlink()
     refuses("fewer than 5 of the measured sets", predict, tmp_path, "--accuracies", tmp_path, "--output", tmp_path)
