@@ -64,6 +64,6 @@ cat <<NEXT
 Report: $OUT/report/README.md, with a picture of it all: $OUT/report/summary.png
 Next, for example:
   SET=stat-spectrum bash $repo/scripts/quickstart.sh quickstart-spectrum
-  bash $repo/scripts/studies/photos.sh      # all sets, 3 seeds, on photos
+  bash $repo/scripts/studies/photos.sh      # all sets, on photos
   PYTHONPATH=$repo $(printf %q "$PYTHON") -m generators list     # everything that can be generated
 NEXT

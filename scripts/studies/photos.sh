@@ -9,7 +9,7 @@
 # Overrides from the environment:
 #   OUT=runs/photos       folder of images and runs        RESULTS=$OUT/results    result files, table and figure
 #   SETS="a b"            noise sets (default: those with "yes" under "study" in `python -m generators list`)
-#   SEEDS="0 1 2"         seeds, of images and encoders
+#   SEEDS="0"             seeds, of images and encoders: "0 1 2" and more for the sets that a claim rests on
 #   JOBS=1                encoders trained side by side, each on its share of the cores
 #   IMAGES=10000 STEPS=2400 LIMITS="10000"     smaller for a trial; IMAGES: 125 or more; LIMITS: training images of the
 #                         probes
@@ -18,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 help_if_asked "$@"
 export PYTHON REPO OUT="${OUT:-runs/photos}" IMAGES="${IMAGES:-10000}" STEPS="${STEPS:-2400}"
-RESULTS="${RESULTS:-$OUT/results}" JOBS="${JOBS:-1}" SEEDS="${SEEDS:-0 1 2}" LIMITS="${LIMITS:-10000}"
+RESULTS="${RESULTS:-$OUT/results}" JOBS="${JOBS:-1}" SEEDS="${SEEDS:-0}" LIMITS="${LIMITS:-10000}"
 check_counts IMAGES STEPS JOBS
 check_limits
 [[ "$SEEDS" =~ ^[0-9]+(\ +[0-9]+)*$ ]] || fail "SEEDS=$SEEDS is not a list of whole numbers, such as 0 1 2"
