@@ -95,7 +95,7 @@ check_tasks() {
     for task in "$@"; do
         [[ -d "$task/train" && -d "$task/val" ]] || fail "$task needs train/<class>/ and val/<class>/"
     done
-    task="$(basename -a "${@:-none}" | sort | uniq -d | head -1)"
+    task="$(basename -a -- "${@:-none}" | sort | uniq -d | head -1)"
     [[ -z "$task" ]] || fail "two folders are called $task, so their results would mix; rename one"
 }
 

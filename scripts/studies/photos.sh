@@ -52,7 +52,7 @@ for seed in $SEEDS; do
             printf '%s\0' "$name" "$seed" "$OUT/images/$name/seed-$seed" "$OUT/packed/$name/seed-$seed"
         done
         for task in "$@"; do
-            printf '%s\0' "photos-$(basename "$task")" "$seed" "$task" "$OUT/packed/$(basename "$task")"
+            printf '%s\0' "photos-$(basename -- "$task")" "$seed" "$task" "$OUT/packed/photos-$(basename -- "$task")"
         done
     } | xargs -0 -P "$JOBS" -n 4 bash -c 'set -euo pipefail; train_one "$@"' _
 done
@@ -61,7 +61,7 @@ for task in "$@"; do
     for protocol in cached knn; do
         # shellcheck disable=SC2086 # a list
         run linear_eval.compare --data "$task" --encoders "$OUT/runs" --protocol "$protocol" --train-limit $LIMITS \
-            --random-inits 5 --features "$OUT/features" --output "$RESULTS/$(basename "$task")"
+            --random-inits 5 --features "$OUT/features" --output "$RESULTS/$(basename -- "$task")"
     done
 done
 run linear_eval.report "$RESULTS" --output "$RESULTS"

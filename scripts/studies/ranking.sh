@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What moves the ranking of noise sets, and what teaches most in short runs? One thing changed at a time: steps, layer of
-# the probe, width, pixels of the StyleGANs, any option of train_align_uniform; by default for six sets that agree and
+# the probe, width, pixels of the StyleGANs, options of the loss and the optimiser; by default for six sets that agree and
 # disagree most with the paper. Encoders are an eighth wide, so that four times the steps stay cheap: VARIANTS=steps-2400
 # on Tiny-ImageNet agrees best with the paper, and ranks new sets in minutes. For each change a table of all sets
 # (table.md), and of the paper's beside the paper (ranking.md). All of it takes an hour or two on a CPU; resumes run by run.
@@ -52,11 +52,12 @@ for variant in $VARIANTS; do
             for protocol in cached knn; do
                 run linear_eval.compare --data "$task" --encoders "$OUT/runs/$variant" --protocol "$protocol" \
                     --layer "$layer" --train-limit "$LIMIT" --random-inits 3 --features "$OUT/features" \
-                    --output "$RESULTS/$variant-$layer/$(basename "$task")"
+                    --output "$RESULTS/$variant-$layer/$(basename -- "$task")"
             done
         done
     done
 done
+[[ -d "$RESULTS" ]] || fail "nothing was trained: only StyleGANs have pixels-256"
 for folder in "$RESULTS"/*/; do
     run linear_eval.report "$folder" --output "$folder"
     run linear_eval.ranking "$folder" --output "$folder"
