@@ -94,7 +94,7 @@ def main() -> None:
         raise UserError(f"fewer than {FEWEST} of the measured sets have an accuracy; measure or train on more")
     if set(columns) == {PAPER}:
         print(f"warning: --accuracies holds fewer than {FEWEST} of the measured sets, so only the paper's figures are "
-              "beside them", file=sys.stderr)
+              "compared", file=sys.stderr)
     args.output.mkdir(parents=True, exist_ok=True)
     found = {title: [cell(list(pairs(sets, of, means).values())) for means in columns.values()]
              for title, of in rows.items()}

@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 
 from datasets.image_folders.encode import rendered
-from generators.mixture import Mixture
+from generators.mixture import Mixture, parse_components
 from generators.named import needs
 from generators.own.colour import exposed
 from generators.process import check, option, stream_key
@@ -118,7 +118,7 @@ class Composite:
         check(self)
         if not 0 <= self.chance <= 1:
             raise UserError(f"chance must lie between 0 and 1, not {self.chance:g}")
-        for name in (part.partition("=")[0] for part in self.components.split()):
+        for name in parse_components(self.components) if self.components else ():
             if needs(name, "encoder"):
                 raise UserError(f"component {name!r} needs an encoder, which composites do not take; leave it out")
         self.mixture  # noqa: B018  (refuses what it does not know)

@@ -5,6 +5,14 @@ import pytest
 from .test_scripts import ROOT, bash
 
 
+@pytest.mark.parametrize("script", ["photos", "ranking"])
+def test_two_folders_of_one_name_are_refused(tmp_path, script):
+    for split in ("a/x/train", "a/x/val", "b/x/train", "b/x/val"):
+        (tmp_path / split).mkdir(parents=True)
+    done = bash(ROOT / f"scripts/studies/{script}.sh", "a/x", "b/x", cwd=tmp_path)
+    assert done.returncode == 1 and "two folders are called x" in done.stderr and len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize(("ends", "message"), [("exit 0", "told no steps a second of learned views on photos"),
                                                ("echo error: no room >&2; exit 1", "error: no room")])
 def test_a_speed_that_is_not_measured_stops_the_study(tmp_path, ends, message):
